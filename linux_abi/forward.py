@@ -1,0 +1,55 @@
+"""Forwarded calls: the host does what the guest asks, once the arguments mean the same to both.
+
+What each kind of argument becomes is said here for Python and in native/fast.c for the fast path; tests run both. The
+names below are used by the compiled entries.
+"""
+
+from __future__ import annotations
+
+from . import types
+from .errors import LinuxError
+from .procfs import host_path
+from .uapi.structs import Iovec
+from .uapi.x86_64 import ARGUMENT_REGISTERS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .syscall import Syscall
+    from .task import Task
+
+UIO_MAXIOV = 1024
+_EXPRESSIONS = {
+    types.VALUE: "{r}",
+    types.FD: "task.group.fds.visible({r})",
+    types.POINTER: "task.mm.host_address({r})",
+    types.PATH: "host_path(task, {r})",
+    types.IOVEC: "iovec(task, {r}, {next})",
+}
+
+
+def entry_source(call: Syscall) -> str:
+    """The body of a forwarded call's entry."""
+    args = [
+        _EXPRESSIONS[t.kind].format(r=f"regs[{ARGUMENT_REGISTERS[i]}]", next=f"regs[{ARGUMENT_REGISTERS[min(i + 1, 5)]}]")
+        for i, (_, t) in enumerate(call.parameters)
+    ]
+    return f"return task.host.call({', '.join([str(call.number), *args])})"
+
+
+def iovec(task: Task, addr: int, count: int) -> int | bytes:
+    """The guest's `count` iovecs at `addr` with host addresses, for readv(2) and its family.
+
+    A count that Linux refuses and an array that can't be read are left to the host's kernel to refuse.
+    """
+    mm = task.mm
+    if not 0 < count <= UIO_MAXIOV:
+        return mm.host_address(addr)
+    try:
+        raw = mm.read(addr, count * Iovec.size)
+    except LinuxError:
+        return mm.BAD_ADDRESS
+    out = bytearray()
+    for base, length in Iovec.iter_unpack(raw):
+        out += Iovec.pack(mm.host_address(base), length)
+    return bytes(out)
+

@@ -1,0 +1,151 @@
+"""The registry of system calls: one declaration a call drives dispatch, trace, documentation, C table and fuzzing.
+
+    @syscall
+    def brk(task: Task, addr: Ptr) -> int: ...      # handled: the body does the work
+
+    @forward(restart=SYS)
+    def read(fd: Fd, buf: OutBuf, count: Size): ...  # forwarded: the host does it, arguments translated by their types
+
+    @refuse(EPERM, "there is no kernel to load modules into")
+    def init_module(...): ...                        # known, not done: errno and reason
+
+A call's docstring is its line in docs/syscalls.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from . import types
+from .errors import LinuxError
+from .uapi.errno import ENOSYS
+from .uapi.x86_64 import ARGUMENT_REGISTERS, NUMBERS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .task import Task
+
+Entry = Callable[["Task", "memoryview[int]"], int]
+
+# What happens to a call that a signal interrupted (signal(7)). The names are the kernel's (include/linux/errno.h).
+SYS = "ERESTARTSYS"  # restarted if no handler ran, or one with SA_RESTART did
+NOHAND = "ERESTARTNOHAND"  # restarted only if no handler ran
+NEVER = "EINTR"  # never restarted
+BLOCK = "ERESTART_RESTARTBLOCK"  # like NOHAND, with a relative time-out that goes on running
+
+
+class Syscall:
+    """One declared call."""
+
+    __slots__ = ("name", "function", "how", "restart", "errno", "note", "_parameters")
+
+    def __init__(self, function: Callable[..., object], how: str, restart: str, errno: int, note: str) -> None:
+        self.name = function.__name__
+        self.function = function
+        self.how = how  # "handled", "forwarded", "refused"
+        self.restart = restart
+        self.errno = errno
+        self.note = note  # handled: what is missing, if anything; refused: why
+        self._parameters: list[tuple[str, type[types.Arg]]] | None = None
+
+    @property
+    def number(self) -> int:
+        """The call's number on the guest's architecture."""
+        return NUMBERS[self.name]
+
+    @property
+    def doc(self) -> str:
+        """The docstring's first line."""
+        return (self.function.__doc__ or "").strip().split("\n")[0]
+
+    @property
+    def parameters(self) -> list[tuple[str, type[types.Arg]]]:
+        """The arguments as the guest passes them: name and type, from the `def` alone."""
+        if self._parameters is None:
+            code = self.function.__code__
+            names = code.co_varnames[: code.co_argcount]
+            scope = {**vars(types), **self.function.__globals__}
+            hints = self.function.__annotations__
+            self._parameters = [(n, eval(hints[n], scope)) for n in names if n != "task"]  # noqa: S307  our own source
+        return self._parameters
+
+    def compile(self) -> Entry:
+        """The function that serves the call: registers in, result or negative errno out."""
+        scope: dict[str, object] = {"LinuxError": LinuxError, "function": self.function}
+        if self.how == "refused":
+            source = f"return -{self.errno}"
+        elif self.how == "forwarded":
+            from . import forward
+
+            source = forward.entry_source(self)
+            scope.update(vars(forward))
+        else:
+            args = [t.decode.format(r=f"regs[{ARGUMENT_REGISTERS[i]}]") for i, (_, t) in enumerate(self.parameters)]
+            call = f"function({', '.join(['task', *args])})"
+            source = f"try:\n  return {call}\n except LinuxError as error:\n  return -error.errno"
+        exec(f"def {self.name}(task, regs):\n {source}", scope)  # noqa: S102  our own source
+        return scope[self.name]  # type: ignore[return-value]
+
+
+CALLS: dict[str, Syscall] = {}
+
+
+def _declare(function: Callable[..., object], how: str, restart: str = SYS, errno: int = 0, note: str = "") -> None:
+    name = function.__name__
+    if name in CALLS:
+        raise ValueError(f"system call {name} is declared twice")
+    if name not in NUMBERS:
+        raise ValueError(f"{name} is no system call of Linux on this architecture")
+    CALLS[name] = Syscall(function, how, restart, errno, note)
+
+
+def syscall(function=None, *, restart=SYS, missing=""):  # type: ignore[no-untyped-def]
+    """Declare a call that its body handles; `missing` says what of it is not done."""
+
+    def declare(f):  # type: ignore[no-untyped-def]
+        _declare(f, "handled", restart, note=missing)
+        return f
+
+    return declare if function is None else declare(function)
+
+
+def forward(function=None, *, restart=SYS):  # type: ignore[no-untyped-def]
+    """Declare a call that the host serves as it is, its arguments translated by their types."""
+
+    def declare(f):  # type: ignore[no-untyped-def]
+        _declare(f, "forwarded", restart)
+        return f
+
+    return declare if function is None else declare(function)
+
+
+def refuse(errno: int, why: str):  # type: ignore[no-untyped-def]
+    """Declare a call that is known and not done."""
+
+    def declare(f):  # type: ignore[no-untyped-def]
+        _declare(f, "refused", errno=errno, note=why)
+        return f
+
+    return declare
+
+
+def _unknown(task: Task, regs: memoryview[int]) -> int:
+    return -ENOSYS
+
+
+class Table(dict[int, Entry]):
+    """Number -> entry, compiled at the first use; numbers that Linux does not know give -ENOSYS."""
+
+    def __init__(self) -> None:
+        from . import syscalls  # noqa: F401  declares them all
+
+        self._by_number = {call.number: call for call in CALLS.values()}
+
+    def __missing__(self, number: int) -> Entry:
+        call = self._by_number.get(number)
+        entry = self[number] = call.compile() if call else _unknown
+        return entry
+
+    def forwarded(self) -> Iterator[Syscall]:
+        """The calls that C can finish by the same table."""
+        return (call for call in CALLS.values() if call.how == "forwarded")

@@ -1,0 +1,169 @@
+"""Argument types: how a register becomes a value, what the host gets for it, and which values are worth testing.
+
+A handler's annotations name these classes and are its only signature. Each class says
+
+- ``decode``: the Python expression that makes the handler's argument out of the raw register ``{r}`` (unsigned 64 bit);
+- ``kind``: how a *forwarded* argument is made fit for the host, in Python (`forward.py`) and in C (`native/fast.c`);
+- ``boundaries``: raw register values that the argument fuzzer tries.
+
+A value that can't be translated (a hidden descriptor, an address outside the guest) is never refused here: it is replaced
+by one that is bad in the same way, so that the host's kernel finds the errors in the order in which Linux finds them.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Generic, TypeVar
+
+    T = TypeVar("T")
+
+# Kinds of forwarded arguments. native/api.h has the same numbers (checked when the table is handed over).
+VALUE, FD, POINTER, PATH, IOVEC = range(5)
+
+S32 = "((({r} & 0xffffffff) ^ 0x80000000) - 0x80000000)"
+S64 = "(({r} ^ 0x8000000000000000) - 0x8000000000000000)"
+
+_M64 = (1 << 64) - 1
+
+
+class Arg(int):
+    """An unsigned machine word (`unsigned long`)."""
+
+    decode = "{r}"
+    kind = VALUE
+    boundaries: tuple[int, ...] = (0, 1, 0xFFF, 0x1000, 1 << 31, (1 << 31) - 1, 1 << 32, 1 << 63, _M64)
+
+
+class Int(Arg):
+    """A C `int`: the register's upper half is not looked at."""
+
+    decode = S32
+    boundaries = (0, 1, 2, 3, 7, 64, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 32)
+
+
+class UInt(Arg):
+    """A C `unsigned int`."""
+
+    decode = "({r} & 0xffffffff)"
+    boundaries = Int.boundaries
+
+
+class Long(Arg):
+    """A C `long`."""
+
+    decode = S64
+
+
+class ULong(Arg):
+    """A C `unsigned long`."""
+
+
+class Size(ULong):
+    """A `size_t`; after a buffer argument it is that buffer's length in bytes."""
+
+    boundaries = (0, 1, 7, 8, 16, 0xFFF, 0x1000, 0x1001, 1 << 20, 1 << 31, (1 << 63) - 1, 1 << 63, _M64)
+
+
+class Offset(Long):
+    """An `off_t`: a file offset in bytes."""
+
+
+class Mode(UInt):
+    """File mode bits (`mode_t`)."""
+
+    boundaries = (0, 0o644, 0o755, 0o7777, 0o177777, 0xFFFFFFFF)
+
+
+class Fd(Int):
+    """A file descriptor. The guest's numbers are the host's; those of the VMM itself are hidden (EBADF)."""
+
+    kind = FD
+    boundaries = (0, 1, 3, 4, 5, 6, 7, 1023, 0x7FFFFFFF, 0xFFFFFFFF)
+
+
+class DirFd(Fd):
+    """A directory's descriptor or AT_FDCWD."""
+
+    boundaries = (*Fd.boundaries, (1 << 32) - 100, _M64 - 99)
+
+
+class Pid(Int):
+    """A process, thread or process group number: the host's own."""
+
+    boundaries = (0, 0xFFFFFFFF, 0x7FFFFFFF, 0xFFFFFFFE, 0x80000000)
+
+
+class Signal(Int):
+    """A signal's number."""
+
+    boundaries = (0, 17, 28, 64, 65, 0xFFFFFFFF)
+
+
+class Ptr(Arg):
+    """A guest address, of something that holds no pointers itself; 0 stays 0."""
+
+    kind = POINTER
+    boundaries = ()  # the fuzzer's own: page ends, holes, the window's end, the VMM's addresses
+
+
+class InBuf(Ptr):
+    """Bytes that the call reads; their number is the next argument."""
+
+
+class OutBuf(Ptr):
+    """Bytes that the call writes; their number is the next argument."""
+
+
+class Path(Ptr):
+    """A NUL-terminated path, at most PATH_MAX (4096) bytes."""
+
+    kind = PATH
+
+
+class Str(Ptr):
+    """A NUL-terminated string that is not a path."""
+
+
+class IoVec(Ptr):
+    """An array of `struct iovec`; the number of its elements is the next argument."""
+
+    kind = IOVEC
+
+
+
+if TYPE_CHECKING:
+
+    class In(int, Generic[T]):
+        """The address of a T that the call reads."""
+
+    class Out(int, Generic[T]):
+        """The address of a T that the call writes."""
+
+    class InOut(int, Generic[T]):
+        """The address of a T that the call reads and writes."""
+
+    class Flags(int, Generic[T]):
+        """A C `int` of the constants in T."""
+
+else:
+
+    class _Of:
+        """`In[Timespec]`: a subclass that knows its struct or flag set."""
+
+        of = None
+
+        def __class_getitem__(cls, item):
+            return type(f"{cls.__name__}[{getattr(item, '__name__', item)}]", (cls,), {"of": item, "__doc__": cls.__doc__})
+
+    class In(_Of, Ptr):
+        """The address of a struct that the call reads."""
+
+    class Out(_Of, Ptr):
+        """The address of a struct that the call writes."""
+
+    class InOut(_Of, Ptr):
+        """The address of a struct that the call reads and writes."""
+
+    class Flags(_Of, Int):
+        """A C `int` of named bits or of one of several named values."""

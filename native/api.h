@@ -1,0 +1,86 @@
+/* All that Python sees of the native code: fed verbatim to cffi (native/build.py), included by every C file.
+ * Inward: zero or a count on success, a negative Linux errno otherwise; never the host's `errno`. */
+
+/* ---- The window: guest address gva is host address window + gva (window.c) ------------------------------------- */
+
+enum { GUEST_PAGE = 4096 };
+
+/* Reserves `size` bytes (a multiple of 1 GiB, at most WINDOW_MAX) and a guard behind them. One window a process. */
+int window_create(uint64_t size);
+uint64_t window_base(void);
+uint64_t window_size(void);
+void window_destroy(void);
+
+/* Copies that a bad guest address cuts short: the number of bytes copied. */
+size_t window_read(void *to, uint64_t gva, size_t size);
+size_t window_write(uint64_t gva, const void *from, size_t size);
+/* Length of the string at gva: -EFAULT, or `limit` if there is no NUL in the first `limit` bytes. */
+long window_strnlen(uint64_t gva, size_t limit);
+
+/* Changes of the guest's address space; page-aligned and inside the window, or -EINVAL. Each does the host's call and
+ * keeps the engine's page tables in step, in the order that is safe on shadow paging and on EPT/NPT alike.
+ * `flags` and `fd` are mmap(2)'s, MAP_FIXED is added. `present` bytes get page-table entries: less than `length` when a
+ * file ends before its mapping does. */
+int window_map(uint64_t gva, uint64_t length, int prot, int flags, int fd, int64_t offset, uint64_t present);
+int window_unmap(uint64_t gva, uint64_t length); /* back to reserved */
+int window_protect(uint64_t gva, uint64_t length, int prot, uint64_t present);
+/* mremap(2) with MREMAP_FIXED inside the window; the old place becomes reserved unless `keep` (MREMAP_DONTUNMAP). */
+int window_move(uint64_t old, uint64_t old_length, uint64_t new_, uint64_t new_length, int prot, int keep, uint64_t present);
+/* Gives [gva, gva+length) the entries for `prot` without a host call: after a file grew (prot) or shrank (0). */
+int window_populate(uint64_t gva, uint64_t length, int prot);
+/* Maps host pages that are not the window's own (the host's vvar) read-only at gva. */
+int window_alias(uint64_t gva, const void *host, uint64_t length);
+
+/* ---- Host calls -------------------------------------------------------------------------------------------------- */
+
+/* The host's system call: result or negative errno. -ERESTART, nothing done, when a caught signal waits (signal.c). */
+long host_syscall(long number, long a, long b, long c, long d, long e, long f);
+
+/* ---- The engine ---------------------------------------------------------------------------------------------------- */
+
+enum { EXIT_SYSCALL, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_ERROR };
+
+struct registers { /* struct kvm_regs */
+    uint64_t rax, rbx, rcx, rdx, rsi, rdi, rsp, rbp, r8, r9, r10, r11, r12, r13, r14, r15, rip, rflags;
+};
+
+/* A virtual CPU as Python sees it. After EXIT_SYSCALL: rip is behind the SYSCALL instruction, rcx and r11 as the CPU
+ * leaves them. After EXIT_FAULT: vector, error_code and (for #PF) address, registers as at the faulting instruction. */
+struct vcpu {
+    struct registers *regs; /* of the guest; writes hold at the next run */
+    uint64_t fs_base, gs_base;
+    uint32_t vector, error_code;
+    uint64_t address;
+    const char *error; /* EXIT_ERROR: what went wrong */
+    ...;
+};
+
+const char *engine_open(const char *device); /* NULL, or why there is no VM; "/dev/kvm" */
+const char *engine_flavour(void);            /* "PVM" or "SVM/VMX": known after the first vcpu_create */
+struct vcpu *vcpu_create(void);              /* NULL: engine_error() */
+const char *engine_error(void);
+int vcpu_run(struct vcpu *); /* EXIT_*; finishes fast calls by itself */
+void vcpu_destroy(struct vcpu *);
+/* Extended state in XSAVE's standard format (SDM vol. 1, 13.4); size from CPUID. */
+size_t xstate_size(void);
+int vcpu_get_xstate(struct vcpu *, void *area);
+int vcpu_set_xstate(struct vcpu *, const void *area);
+/* In a forked child: a fresh VM and vCPU with the state that the parent's had. 0 or negative errno. */
+int engine_fork_prepare(struct vcpu *); /* in the parent, before */
+int engine_fork_child(struct vcpu *);
+
+/* ---- Fast paths (fast.c) --------------------------------------------------------------------------------------------- */
+
+enum { ARG_VALUE, ARG_FD, ARG_POINTER, ARG_PATH, ARG_IOVEC };
+/* Lets C finish call `number` with arguments of these kinds as the forwarded declaration says. */
+void fast_forward(unsigned number, unsigned count, const uint8_t *kinds);
+void fast_clear(void); /* --no-fast */
+uint64_t fast_count(unsigned number); /* calls finished in C */
+
+/* ---- Descriptors of the VMM's own ------------------------------------------------------------------------------------ */
+
+/* The VMM's descriptors sit at [hidden_fds_base(), hidden_fds_base() + hidden_fds_count()), above the guest's
+ * RLIMIT_NOFILE; hidden_fds_move() moves them when the guest raises it. */
+int hidden_fds_base(void);
+int hidden_fds_count(void);
+int hidden_fds_move(int base);
