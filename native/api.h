@@ -31,56 +31,74 @@ int window_populate(uint64_t gva, uint64_t length, int prot);
 /* Maps host pages that are not the window's own (the host's vvar) read-only at gva. */
 int window_alias(uint64_t gva, const void *host, uint64_t length);
 
-/* ---- Host calls -------------------------------------------------------------------------------------------------- */
+/* ---- Host calls and signals (host.c) ------------------------------------------------------------------------------ */
 
-/* The host's system call: result or negative errno. -ERESTART, nothing done, when a caught signal waits (signal.c). */
+/* The host's system call: result or negative errno. -ERESTARTSYS (-512), nothing done, when a caught signal waits. */
 long host_syscall(long number, long a, long b, long c, long d, long e, long f);
+
+enum { ACTION_DEFAULT, ACTION_IGNORE, ACTION_CATCH };
+/* What the host thread does at a signal; `flags` of sigaction(2) that the host's kernel must know (SA_NOCLDSTOP,
+ * SA_NOCLDWAIT). SIGSEGV and SIGBUS stay the VMM's while it runs; signal_die() gives them up. */
+int signal_action(int number, int action, unsigned long flags);
+/* A caught signal blocks all others until signal_take(): its siginfo (128 bytes), or 0 if none waits. The thread's mask
+ * stays as it is then; signal_mask() sets it. */
+int signal_take(void *siginfo);
+int signal_mask(uint64_t mask);
+extern volatile int signal_caught; /* not 0 while one waits */
+int signal_start(void); /* at start and in a forked child: takes over SIGSEGV, SIGBUS and the kick */
+void signal_die(int number); /* the process ends by `number` as by default action */
 
 /* ---- The engine ---------------------------------------------------------------------------------------------------- */
 
-enum { EXIT_SYSCALL, EXIT_FAULT, EXIT_INTERRUPTED, EXIT_ERROR };
+enum {
+    EXIT_SYSCALL,  /* the guest makes system call regs->rax */
+    EXIT_FAULT,    /* an exception: vector, error_code, address */
+    EXIT_SIGNAL,   /* a caught signal waits; `number` is the call that it interrupted in C (rax: -EINTR), or -1 */
+    EXIT_MEMORY,   /* the host refused a page that the tables promise: a file shrank */
+    EXIT_ERROR     /* the engine failed: engine_error() */
+};
 
 struct registers { /* struct kvm_regs */
     uint64_t rax, rbx, rcx, rdx, rsi, rdi, rsp, rbp, r8, r9, r10, r11, r12, r13, r14, r15, rip, rflags;
 };
 
-/* A virtual CPU as Python sees it. After EXIT_SYSCALL: rip is behind the SYSCALL instruction, rcx and r11 as the CPU
- * leaves them. After EXIT_FAULT: vector, error_code and (for #PF) address, registers as at the faulting instruction. */
+/* A virtual CPU. After EXIT_SYSCALL rip is behind the SYSCALL instruction, rcx and r11 as the CPU leaves them; after
+ * EXIT_FAULT all registers are as at the faulting instruction. What is written here holds from the next run on. */
 struct vcpu {
-    struct registers *regs; /* of the guest; writes hold at the next run */
+    struct registers *regs;
     uint64_t fs_base, gs_base;
-    uint32_t vector, error_code;
     uint64_t address;
-    const char *error; /* EXIT_ERROR: what went wrong */
-    ...;
+    uint32_t vector, error_code;
+    int number;
 };
 
-const char *engine_open(const char *device); /* NULL, or why there is no VM; "/dev/kvm" */
-const char *engine_flavour(void);            /* "PVM" or "SVM/VMX": known after the first vcpu_create */
-struct vcpu *vcpu_create(void);              /* NULL: engine_error() */
+int engine_open(const char *device); /* 0, or negative errno: engine_error() says what it was about */
+const char *engine_flavour(void);    /* "PVM" or "SVM/VMX": known after the first vcpu_create */
 const char *engine_error(void);
-int vcpu_run(struct vcpu *); /* EXIT_*; finishes fast calls by itself */
+struct vcpu *vcpu_create(void); /* NULL: engine_error() */
+int vcpu_run(struct vcpu *);    /* EXIT_*; finishes fast calls by itself */
 void vcpu_destroy(struct vcpu *);
-/* Extended state in XSAVE's standard format (SDM vol. 1, 13.4); size from CPUID. */
+/* Extended state in XSAVE's standard format (SDM vol. 1, 13.4). */
 size_t xstate_size(void);
 int vcpu_get_xstate(struct vcpu *, void *area);
 int vcpu_set_xstate(struct vcpu *, const void *area);
-/* In a forked child: a fresh VM and vCPU with the state that the parent's had. 0 or negative errno. */
-int engine_fork_prepare(struct vcpu *); /* in the parent, before */
-int engine_fork_child(struct vcpu *);
+/* fork(2): a VM cannot be used by a child. The parent saves, the child makes a fresh VM in which `cpu` goes on. */
+int engine_fork_prepare(struct vcpu *cpu);
+int engine_fork_child(struct vcpu *cpu);
+/* Nanoseconds of one exit and re-entry, the median of `rounds` on a scratch vCPU. */
+double engine_exit_cost(int rounds);
 
 /* ---- Fast paths (fast.c) --------------------------------------------------------------------------------------------- */
 
 enum { ARG_VALUE, ARG_FD, ARG_POINTER, ARG_PATH, ARG_IOVEC };
-/* Lets C finish call `number` with arguments of these kinds as the forwarded declaration says. */
-void fast_forward(unsigned number, unsigned count, const uint8_t *kinds);
-void fast_clear(void); /* --no-fast */
+/* Lets C finish call `number` with arguments of these kinds as its forwarded declaration says. */
+int fast_forward(unsigned number, unsigned count, const uint8_t *kinds);
 uint64_t fast_count(unsigned number); /* calls finished in C */
 
-/* ---- Descriptors of the VMM's own ------------------------------------------------------------------------------------ */
+/* ---- Descriptors of the VMM's own (hidden.c) ------------------------------------------------------------------------- */
 
-/* The VMM's descriptors sit at [hidden_fds_base(), hidden_fds_base() + hidden_fds_count()), above the guest's
- * RLIMIT_NOFILE; hidden_fds_move() moves them when the guest raises it. */
-int hidden_fds_base(void);
-int hidden_fds_count(void);
-int hidden_fds_move(int base);
+/* The VMM's descriptors sit at [hidden_base(), hidden_base() + hidden_count()), above the guest's RLIMIT_NOFILE;
+ * hidden_move() moves them when the guest raises it. */
+int hidden_base(void);
+int hidden_count(void);
+int hidden_move(int base);

@@ -1,0 +1,77 @@
+/* The VMM's own descriptors, out of the guest's reach: above its RLIMIT_NOFILE, where the kernel gives out no numbers.
+ * The limit itself stays the guest's; it is raised only while a descriptor is moved. */
+#include "hidden.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { HIDDEN_MAX = 64 };
+
+static int *owner_[HIDDEN_MAX]; /* the variable that holds the descriptor of each place */
+static int base_ = -1, count_;
+
+int hidden_base(void) { return base_ < 0 ? 1 << 30 : base_; }
+int hidden_count(void) { return count_; }
+
+/* Moves *fd to number `to` while the limit allows it. */
+static int move(int *fd, int to) {
+    int moved = dup3(*fd, to, O_CLOEXEC);
+    if (moved < 0) return -errno;
+    close(*fd);
+    *fd = moved;
+    return 0;
+}
+
+/* Moves places [from, count_) to base and behind, under a limit that allows it. */
+static int move_all(int from, int base) {
+    struct rlimit guest, wide;
+    if (getrlimit(RLIMIT_NOFILE, &guest)) return -errno;
+    rlim_t need = (rlim_t)base + HIDDEN_MAX;
+    wide = (struct rlimit){guest.rlim_cur > need ? guest.rlim_cur : need, guest.rlim_max > need ? guest.rlim_max : need};
+    if (setrlimit(RLIMIT_NOFILE, &wide)) return -errno; /* EPERM: the hard limit is in the way */
+    int error = 0;
+    for (int i = from; i < count_ && !error; i++)
+        if (owner_[i]) error = move(owner_[i], base + i);
+    setrlimit(RLIMIT_NOFILE, &guest);
+    return error;
+}
+
+/* The first place: right above the guest's soft limit, which gives way where the hard one leaves no room. */
+static int choose_base(void) {
+    struct rlimit guest;
+    if (getrlimit(RLIMIT_NOFILE, &guest)) return -errno;
+    base_ = (int)guest.rlim_cur;
+    int error = move_all(0, base_);
+    if (error == -EPERM && guest.rlim_max > 2 * HIDDEN_MAX) {
+        guest.rlim_cur = guest.rlim_max - HIDDEN_MAX;
+        base_ = (int)guest.rlim_cur;
+        error = setrlimit(RLIMIT_NOFILE, &guest) ? -errno : 0;
+    }
+    return error;
+}
+
+int hidden_add(int *fd) {
+    int error = base_ < 0 ? choose_base() : 0;
+    if (error) return error;
+    int place = 0;
+    while (place < count_ && owner_[place]) place++;
+    if (place == HIDDEN_MAX) return -EMFILE;
+    owner_[place] = fd;
+    if (place == count_) count_++;
+    return move_all(place, base_);
+}
+
+void hidden_remove(int *fd) {
+    for (int i = 0; i < count_; i++)
+        if (owner_[i] == fd) owner_[i] = NULL;
+    while (count_ && !owner_[count_ - 1]) count_--;
+    close(*fd);
+    *fd = -1;
+}
+
+int hidden_move(int base) {
+    int error = move_all(0, base);
+    if (!error) base_ = base;
+    return error;
+}

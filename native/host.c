@@ -1,0 +1,111 @@
+/* Host calls and caught signals.
+ *
+ * The host's kernel is the guest's signal queue (docs/design.md, D3): this handler takes one signal, blocks all others
+ * and kicks the vCPU; Python builds the guest's frame and sets the mask anew. */
+#include "host.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "copy.h"
+
+enum { HANDLER_STACK = 64 * 1024 };
+
+volatile int signal_caught;
+static siginfo_t info_;
+static volatile uint8_t *kick_; /* kvm_run's immediate_exit */
+
+void signal_kicks(volatile uint8_t *immediate_exit) { kick_ = immediate_exit; }
+
+long host_syscall(long number, long a, long b, long c, long d, long e, long f) {
+    const long args[6] = {a, b, c, d, e, f};
+    return syscall_unless(&signal_caught, number, args);
+}
+
+static void caught(int number, siginfo_t *info, void *context) {
+    greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
+    if ((number == SIGSEGV || number == SIGBUS) && info->si_code > 0) { /* raised by the CPU, not sent */
+        uint64_t resume = copy_fixup(regs[REG_RIP]);
+        if (resume) {
+            regs[REG_RIP] = resume;
+        } else { /* the VMM's own fault: die of it */
+            signal(number, SIG_DFL);
+        }
+        return;
+    }
+    info_ = *info;
+    signal_caught = number;
+    if (kick_) *kick_ = 1;
+    regs[REG_RIP] = syscall_fixup(regs[REG_RIP]);
+    sigset_t *mask = &((ucontext_t *)context)->uc_sigmask;
+    sigfillset(mask);
+    sigdelset(mask, SIGSEGV);
+    sigdelset(mask, SIGBUS);
+}
+
+/* The kernel's struct sigaction. Set by the bare call: libc's refuses its own two real-time signals, the guest's here. */
+struct action {
+    void *handler;
+    unsigned long flags;
+    void *restorer;
+    uint64_t mask;
+};
+
+#define OURS (1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1)) /* never blocked: copy_safely() needs them */
+#define RESTORER 0x04000000ul
+
+extern void signal_return(void) __attribute__((visibility("hidden")));
+
+static int set_action(int number, const struct action *action) {
+    return syscall(SYS_rt_sigaction, number, action, NULL, sizeof action->mask) ? -errno : 0;
+}
+
+static int catch(int number, unsigned long flags) {
+    flags = (flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)) | SA_SIGINFO | SA_ONSTACK | RESTORER;
+    return set_action(number, &(struct action){(void *)caught, flags, (void *)signal_return, ~OURS});
+}
+
+int signal_action(int number, int action, unsigned long flags) {
+    if (number == SIGSEGV || number == SIGBUS) return 0;
+    if (action == ACTION_CATCH) return catch(number, flags);
+    return set_action(number, &(struct action){.handler = action == ACTION_IGNORE ? (void *)SIG_IGN : (void *)SIG_DFL,
+                                               .flags = flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)});
+}
+
+__asm__(".text\n.globl signal_return\n.hidden signal_return\n"
+        "signal_return:\n"
+        "    mov $15, %eax\n"
+        "    syscall\n");
+
+int signal_take(void *siginfo) {
+    int number = signal_caught;
+    if (number) memcpy(siginfo, &info_, 128);
+    signal_caught = 0;
+    if (kick_) *kick_ = 0;
+    return number;
+}
+
+int signal_mask(uint64_t mask) {
+    mask &= ~OURS;
+    return syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask) ? -errno : 0;
+}
+
+int signal_start(void) {
+    static void *stack;
+    if (!stack && !(stack = malloc(HANDLER_STACK))) return -ENOMEM;
+    stack_t alternate = {.ss_sp = stack, .ss_size = HANDLER_STACK};
+    if (sigaltstack(&alternate, NULL)) return -errno;
+    int error = catch(SIGSEGV, 0);
+    return error ? error : catch(SIGBUS, 0);
+}
+
+void signal_die(int number) {
+    set_action(number, &(struct action){0});
+    uint64_t mask = ~(1ull << (number - 1));
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
+    syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), number);
+    _exit(128 + number);
+}

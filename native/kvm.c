@@ -1,0 +1,390 @@
+/* The engine on Linux' KVM (Documentation/virt/kvm/api.rst). */
+#include "kvm.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine.h"
+#include "fast.h"
+#include "hidden.h"
+#include "host.h"
+#include "pagetable.h"
+
+/* The window is shown to the VM by chunks, each a memslot, in the order of their first use: a CPU has fewer
+ * guest-physical addresses (39 bits on a laptop) than a guest has virtual ones. */
+#define CHUNK (64ull << 20)
+#define FIRST_CHUNK (4ull << 30)
+
+struct slot {
+    uint64_t gpa, size;
+    void *host;
+};
+
+static int kvm_ = -1, vm_ = -1;
+static struct slot *slots_;
+static unsigned slot_count_, slot_room_;
+static uint32_t *chunk_of_; /* by gva / CHUNK: number of the chunk's place, from 1 on */
+static uint64_t chunks_;
+static uint64_t gpa_limit_ = 1ull << 39;
+static size_t run_size_;
+static char error_[160];
+static struct {
+    struct kvm_cpuid2 head;
+    struct kvm_cpuid_entry2 entry[256];
+} cpuid_;
+
+const char *engine_error(void) { return error_; }
+const char *engine_flavour(void) { return flavour_name(); }
+
+__attribute__((format(printf, 2, 3))) static int fail(int number, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(error_, sizeof error_, format, args);
+    va_end(args);
+    return number;
+}
+
+/* ---- memslots ---- */
+
+static int slot_show(unsigned id) {
+    struct kvm_userspace_memory_region region = {.slot = id, .guest_phys_addr = slots_[id].gpa,
+                                                 .memory_size = slots_[id].size,
+                                                 .userspace_addr = (uint64_t)slots_[id].host};
+    return ioctl(vm_, KVM_SET_USER_MEMORY_REGION, &region) ? -errno : 0;
+}
+
+int slot_add(uint64_t gpa, void *host, uint64_t size) {
+    if (slot_count_ == slot_room_) {
+        unsigned room = slot_room_ ? 2 * slot_room_ : 64;
+        struct slot *more = realloc(slots_, room * sizeof *slots_);
+        if (!more) return -ENOMEM;
+        slots_ = more, slot_room_ = room;
+    }
+    slots_[slot_count_] = (struct slot){gpa, size, host};
+    int error = slot_show(slot_count_);
+    if (!error) slot_count_++;
+    return error;
+}
+
+/* Makes KVM drop all of its shadow page tables: needed where a 2 MiB entry becomes a table or a table a 2 MiB entry, which
+ * no call on the memory itself tells it. Removing any slot does. */
+static void flush(void) {
+    static uint8_t *dummy;
+    if (!dummy) {
+        void *at = mmap(NULL, GUEST_PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (at == MAP_FAILED) return;
+        dummy = at;
+    }
+    struct kvm_userspace_memory_region region = {.slot = 32000, .guest_phys_addr = POOL_MAX, .memory_size = GUEST_PAGE,
+                                                 .userspace_addr = (uint64_t)dummy};
+    ioctl(vm_, KVM_SET_USER_MEMORY_REGION, &region);
+    region.memory_size = 0;
+    ioctl(vm_, KVM_SET_USER_MEMORY_REGION, &region);
+}
+
+/* The guest-physical address of gva's chunk, shown to the VM from now on; 0: none left. */
+static uint64_t chunk_gpa(uint64_t gva) {
+    uint64_t i = gva / CHUNK;
+    if (!chunk_of_) {
+        void *at = mmap(NULL, WINDOW_MAX / CHUNK * sizeof *chunk_of_, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (at == MAP_FAILED) return 0;
+        chunk_of_ = at;
+    }
+    if (!chunk_of_[i]) {
+        uint64_t gpa = FIRST_CHUNK + chunks_ * CHUNK;
+        if (gpa + CHUNK > gpa_limit_ || slot_add(gpa, (void *)(window_base_ + i * CHUNK), CHUNK)) return 0;
+        chunk_of_[i] = (uint32_t)++chunks_;
+    }
+    return FIRST_CHUNK + (chunk_of_[i] - 1) * CHUNK;
+}
+
+/* ---- what window.c tells ---- */
+
+static uint64_t bits_of(int prot) {
+    if (!(prot & (PROT_READ | PROT_WRITE | PROT_EXEC))) return 0;
+    return PTE_P | PTE_U | (prot & PROT_WRITE ? PTE_W : 0) | (prot & PROT_EXEC ? 0 : PTE_NX);
+}
+
+void engine_lower(uint64_t gva, uint64_t length, int prot) {
+    bool restructured = false;
+    if (vm_ < 0) return;
+    pagetable_limit(gva, length, bits_of(prot), &restructured);
+    if (restructured) flush();
+}
+
+int engine_raise(uint64_t gva, uint64_t length, int prot, bool huge) {
+    bool restructured = false;
+    int error = 0;
+    for (uint64_t end = gva + length, next; vm_ >= 0 && gva < end && !error; gva = next) {
+        next = (gva | (CHUNK - 1)) + 1 < end ? (gva | (CHUNK - 1)) + 1 : end;
+        uint64_t gpa = chunk_gpa(gva);
+        if (!gpa) return -ENOMEM;
+        error = pagetable_map(gva, gpa + gva % CHUNK, next - gva, bits_of(prot), huge, &restructured);
+    }
+    if (restructured) flush();
+    return error;
+}
+
+int engine_alias(uint64_t gva, const void *host, uint64_t length) {
+    static struct slot last; /* the vvar pages: the same at every execve */
+    bool restructured = false;
+    if (vm_ < 0) return 0;
+    if (last.host != host || last.size != length) {
+        uint64_t gpa = FIRST_CHUNK + chunks_ * CHUNK;
+        if (length > CHUNK || gpa + CHUNK > gpa_limit_) return -ENOMEM;
+        int error = slot_add(gpa, (void *)host, length);
+        if (error) return error;
+        chunks_++;
+        last = (struct slot){gpa, length, (void *)host};
+    }
+    return pagetable_map(gva, last.gpa, length, bits_of(PROT_READ), false, &restructured);
+}
+
+void engine_clear(void) {
+    if (vm_ < 0) return;
+    pagetable_clear();
+    flush();
+}
+
+/* ---- VM and vCPUs ---- */
+
+static int vm_create(void) {
+    int fd;
+    do fd = ioctl(kvm_, KVM_CREATE_VM, 0);
+    while (fd < 0 && errno == EINTR);
+    if (fd < 0) return fail(-errno, "KVM_CREATE_VM: %s", strerror(errno));
+    vm_ = fd;
+    int error = hidden_add(&vm_);
+    return error ? fail(error, "no descriptor left above RLIMIT_NOFILE") : 0;
+}
+
+static int check_capabilities(void) {
+    static const struct {
+        int number, least;
+        const char *name;
+    } need[] = {
+        {KVM_CAP_USER_MEMORY, 1, "KVM_CAP_USER_MEMORY"},
+        {KVM_CAP_IMMEDIATE_EXIT, 1, "KVM_CAP_IMMEDIATE_EXIT (Linux 4.13)"},
+        {KVM_CAP_SYNC_REGS, KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS, "KVM_CAP_SYNC_REGS (Linux 4.17)"},
+        {KVM_CAP_XSAVE, 1, "KVM_CAP_XSAVE"},
+        {KVM_CAP_XCRS, 1, "KVM_CAP_XCRS"},
+    };
+    for (size_t i = 0; i < sizeof need / sizeof *need; i++)
+        if ((ioctl(kvm_, KVM_CHECK_EXTENSION, need[i].number) & need[i].least) != need[i].least)
+            return fail(-ENOSYS, "this KVM is too old: it lacks %s", need[i].name);
+    return 0;
+}
+
+int engine_open(const char *device) {
+    if (kvm_ >= 0) return -EBUSY;
+    if ((kvm_ = open(device, O_RDWR | O_CLOEXEC)) < 0) return fail(-errno, "%s: %s", device, strerror(errno));
+    if (ioctl(kvm_, KVM_GET_API_VERSION, 0) != 12) return fail(-ENOSYS, "%s does not speak KVM API 12", device);
+    int error = check_capabilities();
+    if (error) return error;
+    cpuid_.head.nent = sizeof cpuid_.entry / sizeof *cpuid_.entry;
+    if (ioctl(kvm_, KVM_GET_SUPPORTED_CPUID, &cpuid_)) return fail(-errno, "KVM_GET_SUPPORTED_CPUID: %s", strerror(errno));
+    for (unsigned i = 0; i < cpuid_.head.nent; i++)
+        if (cpuid_.entry[i].function == 0x80000008) gpa_limit_ = 1ull << (cpuid_.entry[i].eax & 0xff);
+    run_size_ = (size_t)ioctl(kvm_, KVM_GET_VCPU_MMAP_SIZE, 0);
+    if ((error = hidden_add(&kvm_))) return fail(error, "no descriptor left above RLIMIT_NOFILE");
+    if ((error = vm_create())) return error;
+    if ((error = flavour_prepare())) return fail(error, "no memory for page tables");
+    struct kvm_vcpu *v = (struct kvm_vcpu *)vcpu_create();
+    if (!v) return -EIO;
+    flavour_probe_start(v);
+    v->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
+    if (ioctl(v->fd, KVM_RUN, 0)) error = fail(-errno, "KVM_RUN: %s", strerror(errno));
+    if (!error && (error = flavour_settle(v)))
+        fail(error, "this KVM ends the first system call with exit %u", v->run->exit_reason);
+    vcpu_destroy(&v->seen);
+    if (!error && strcmp(flavour_name(), "PVM")) flush();
+    return error;
+}
+
+/* The guest's TSC is the host's: the vDSO's clock needs it. KVM without the attribute starts it near zero. */
+static void share_tsc(int fd) {
+    uint64_t offset = 0;
+    struct kvm_device_attr attr = {.group = 0 /* KVM_VCPU_TSC_CTRL */, .attr = 0 /* KVM_VCPU_TSC_OFFSET */,
+                                   .addr = (uint64_t)&offset};
+    ioctl(fd, KVM_SET_DEVICE_ATTR, &attr);
+}
+
+/* XCR0: x87, SSE and what of AVX, AVX-512 KVM has. */
+static uint64_t xcr0(void) {
+    for (unsigned i = 0; i < cpuid_.head.nent; i++)
+        if (cpuid_.entry[i].function == 0xd && cpuid_.entry[i].index == 0) return cpuid_.entry[i].eax & 0xe7;
+    return 3;
+}
+
+static int vcpu_open(struct kvm_vcpu *v) {
+    if ((v->fd = ioctl(vm_, KVM_CREATE_VCPU, v->index)) < 0) return fail(-errno, "KVM_CREATE_VCPU: %s", strerror(errno));
+    int error = hidden_add(&v->fd);
+    if (error) return fail(error, "no descriptor left above RLIMIT_NOFILE");
+    void *run = mmap(NULL, run_size_, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
+    if (run == MAP_FAILED) return fail(-errno, "mmap of a vCPU: %s", strerror(errno));
+    madvise(run, run_size_, MADV_DONTFORK);
+    v->run = run;
+    v->seen.regs = (struct registers *)&v->run->s.regs.regs;
+    if (ioctl(v->fd, KVM_SET_CPUID2, &cpuid_)) return fail(-errno, "KVM_SET_CPUID2: %s", strerror(errno));
+    if ((error = flavour_vcpu(v))) return fail(error, "a vCPU's state was refused: %s", strerror(-error));
+    struct kvm_xcrs xcrs = {.nr_xcrs = 1, .xcrs = {{.xcr = 0, .value = xcr0()}}};
+    if (ioctl(v->fd, KVM_SET_XCRS, &xcrs)) return fail(-errno, "KVM_SET_XCRS: %s", strerror(errno));
+    share_tsc(v->fd);
+    v->run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
+    return 0;
+}
+
+struct vcpu *vcpu_create(void) {
+    static int made;
+    struct kvm_vcpu *v = calloc(1, sizeof *v);
+    if (!v) {
+        fail(-ENOMEM, "no memory");
+        return NULL;
+    }
+    v->fd = -1, v->index = made++;
+    if (vcpu_open(v)) {
+        vcpu_destroy(&v->seen);
+        return NULL;
+    }
+    *v->seen.regs = (struct registers){.rflags = 0x202};
+    return &v->seen;
+}
+
+void vcpu_destroy(struct vcpu *seen) {
+    struct kvm_vcpu *v = (struct kvm_vcpu *)seen;
+    if (v->run) munmap(v->run, run_size_);
+    if (v->fd >= 0) hidden_remove(&v->fd);
+    free(v);
+}
+
+/* ---- running ---- */
+
+static void enter(struct kvm_vcpu *v) {
+    struct kvm_sregs *s = &v->run->s.regs.sregs;
+    v->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
+    if (s->fs.base != v->seen.fs_base || s->gs.base != v->seen.gs_base) {
+        s->fs.base = v->seen.fs_base;
+        s->gs.base = v->seen.gs_base;
+        v->run->kvm_dirty_regs |= KVM_SYNC_X86_SREGS;
+    }
+    flavour_enter(v);
+}
+
+static int leave(struct kvm_vcpu *v, enum state *state) {
+    *state = flavour_leave(v);
+    v->seen.fs_base = v->run->s.regs.sregs.fs.base;
+    v->seen.gs_base = v->run->s.regs.sregs.gs.base;
+    return *state == AT_CALL ? EXIT_SYSCALL : *state == AT_EXCEPTION ? EXIT_FAULT : EXIT_SIGNAL;
+}
+
+/* The guest's own OUT to the stubs' port, which PVM's I/O bitmap must leave open: what Linux makes of it. */
+static int forbidden_out(struct kvm_vcpu *v) {
+    enum { VECTOR_GP = 13 };
+    v->seen.regs->rip -= 2;
+    v->seen.vector = VECTOR_GP;
+    v->seen.error_code = 0;
+    return EXIT_FAULT;
+}
+
+static int run_once(struct kvm_vcpu *v) {
+    enum state state;
+    if (signal_caught) return EXIT_SIGNAL;
+    enter(v);
+    int failed = ioctl(v->fd, KVM_RUN, 0) ? errno : 0;
+    int exit = leave(v, &state);
+    if (!failed) {
+        if (v->run->exit_reason != KVM_EXIT_IO) {
+            fail(0, "exit %u at %#lx", v->run->exit_reason, (unsigned long)v->seen.regs->rip);
+            return EXIT_ERROR;
+        }
+        return state == IN_USER ? forbidden_out(v) : exit;
+    }
+    if (failed == EINTR || failed == EAGAIN) return exit;
+    if (failed == EFAULT) return EXIT_MEMORY;
+    fail(-failed, "KVM_RUN: %s", strerror(failed));
+    return EXIT_ERROR;
+}
+
+int vcpu_run(struct vcpu *seen) {
+    struct kvm_vcpu *v = (struct kvm_vcpu *)seen;
+    signal_kicks(&v->run->immediate_exit);
+    seen->number = -1;
+    for (;;) {
+        int exit = run_once(v);
+        if (exit != EXIT_SYSCALL || !fast_finish(seen)) return exit;
+        if (seen->number >= 0 && signal_caught) return EXIT_SIGNAL;
+        seen->number = -1;
+    }
+}
+
+size_t xstate_size(void) {
+    int size = ioctl(vm_, KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2);
+    return size > 4096 ? (size_t)size : 4096;
+}
+
+int vcpu_get_xstate(struct vcpu *seen, void *area) {
+    struct kvm_vcpu *v = (struct kvm_vcpu *)seen;
+    return ioctl(v->fd, xstate_size() > 4096 ? KVM_GET_XSAVE2 : KVM_GET_XSAVE, area) ? -errno : 0;
+}
+
+int vcpu_set_xstate(struct vcpu *seen, const void *area) {
+    return ioctl(((struct kvm_vcpu *)seen)->fd, KVM_SET_XSAVE, area) ? -errno : 0;
+}
+
+/* ---- fork ---- */
+
+static struct {
+    struct registers regs;
+    void *xstate;
+} saved_;
+
+int engine_fork_prepare(struct vcpu *cpu) {
+    if (!saved_.xstate && !(saved_.xstate = aligned_alloc(64, (xstate_size() + 63) & ~63ul))) return -ENOMEM;
+    saved_.regs = *cpu->regs;
+    return vcpu_get_xstate(cpu, saved_.xstate);
+}
+
+int engine_fork_child(struct vcpu *cpu) {
+    struct kvm_vcpu *v = (struct kvm_vcpu *)cpu;
+    v->run = NULL; /* not inherited (MADV_DONTFORK) */
+    hidden_remove(&v->fd);
+    hidden_remove(&vm_);
+    int error = vm_create();
+    for (unsigned i = 0; i < slot_count_ && !error; i++) error = slot_show(i);
+    if (error || (error = vcpu_open(v))) return error;
+    *cpu->regs = saved_.regs;
+    return vcpu_set_xstate(cpu, saved_.xstate);
+}
+
+double engine_exit_cost(int rounds) {
+    struct kvm_vcpu *v = (struct kvm_vcpu *)vcpu_create();
+    double *took = malloc((size_t)rounds * sizeof *took);
+    double median = -1;
+    if (!v || !took) goto done;
+    flavour_probe_start(v);
+    for (int i = 0; i < rounds; i++) {
+        struct timespec from, to;
+        clock_gettime(CLOCK_MONOTONIC, &from);
+        if (run_once(v) != EXIT_SYSCALL) goto done;
+        clock_gettime(CLOCK_MONOTONIC, &to);
+        took[i] = (double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec);
+        for (int j = i; j > 0 && took[j] < took[j - 1]; j--) {
+            double swap = took[j];
+            took[j] = took[j - 1];
+            took[j - 1] = swap;
+        }
+    }
+    median = took[rounds / 2];
+done:
+    free(took);
+    if (v) vcpu_destroy(&v->seen);
+    return median;
+}

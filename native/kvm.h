@@ -1,0 +1,40 @@
+/* What the files of the KVM engine share. */
+#pragma once
+#include <linux/kvm.h>
+
+#include "private.h"
+
+/* Engine pages as the guest's CPU sees them: above all that a guest can own, below the end of user space, because PVM
+ * runs them at CPL 3. */
+#define OWN_BASE 0x7fff00000000ull
+
+/* Adds a memslot. 0 or negative errno. */
+int slot_add(uint64_t gpa, void *host, uint64_t size);
+
+struct kvm_vcpu {
+    struct vcpu seen; /* by Python; first */
+    int fd, index;
+    struct kvm_run *run;
+    struct registers user; /* of the guest, while the vCPU's own are at a way back in */
+    uint64_t *frame;       /* where exceptions push rip, cs, rflags, rsp, ss, and the error code before them */
+};
+
+/* ---- flavour.c: all that PVM and VMX/SVM do differently ---- */
+
+enum { STUB_PORT = 0x80 };
+
+enum state { IN_USER, AT_CALL, AT_EXCEPTION };
+
+/* Makes the pages that all vCPUs share (GDT, IDT, stubs) and turns to user code that calls for ever: the probe. */
+int flavour_prepare(void);
+/* Makes a vCPU's own pages (TSS, exception stack) and its initial segments: ready to run user code. */
+int flavour_vcpu(struct kvm_vcpu *);
+/* Points a fresh vCPU at the probe's code. */
+void flavour_probe_start(struct kvm_vcpu *);
+/* After the probe's first exit: settles the flavour. */
+int flavour_settle(struct kvm_vcpu *);
+const char *flavour_name(void);
+/* After any exit: where the guest was; its registers become those that its user code had. */
+enum state flavour_leave(struct kvm_vcpu *);
+/* Before the next run: the registers go where this flavour takes them from. */
+void flavour_enter(struct kvm_vcpu *);

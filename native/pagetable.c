@@ -1,0 +1,169 @@
+#include "pagetable.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "kvm.h"
+
+#define ADDRESS 0x000ffffffffff000ull
+#define LARGE (2ull << 20)
+
+static uint8_t *pool_;
+static uint64_t pool_used_ = GUEST_PAGE; /* page 0 is never given out: 0 means "none" */
+static uint64_t pool_shown_;             /* how much of it has memslots */
+static uint64_t free_;                   /* list of pages given back, linked by their first word */
+static uint64_t root_;
+
+enum { POOL_STEP = 16 << 20 };
+
+void *pool_address(uint64_t gpa) { return pool_ + gpa; }
+
+uint64_t pool_page(void) {
+    if (free_) {
+        uint64_t gpa = free_;
+        uint64_t *page = pool_address(gpa);
+        free_ = *page;
+        memset(page, 0, GUEST_PAGE);
+        return gpa;
+    }
+    if (!pool_) {
+        void *at = mmap(NULL, POOL_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (at == MAP_FAILED) return 0;
+        pool_ = at;
+    }
+    if (pool_used_ == pool_shown_ || !pool_shown_) {
+        if (pool_shown_ == POOL_MAX || slot_add(pool_shown_, pool_ + pool_shown_, POOL_STEP)) return 0;
+        pool_shown_ += POOL_STEP;
+    }
+    uint64_t gpa = pool_used_;
+    pool_used_ += GUEST_PAGE;
+    return gpa;
+}
+
+uint64_t pagetable_root(void) { return root_ ? root_ : (root_ = pool_page()); }
+
+static inline unsigned slot_of(uint64_t gva, int level) { return gva >> (12 + 9 * level) & 511; }
+
+/* The entry for gva at `level` (0: 4 KiB, 1: 2 MiB), tables above it made on the way if `create`. A 2 MiB entry in the way
+ * of level 0 ends the walk: *level says where. NULL: not there, or no memory. */
+static uint64_t *walk(uint64_t gva, int *level, bool create) {
+    uint64_t table = root_;
+    for (int at = 3;; at--) {
+        uint64_t *entry = (uint64_t *)(pool_ + table) + slot_of(gva, at);
+        if (at == *level || (*entry & PTE_PS)) {
+            *level = at;
+            return entry;
+        }
+        if (!(*entry & PTE_P)) {
+            uint64_t page = create ? pool_page() : 0;
+            if (!page) return NULL;
+            *entry = page | PTE_P | PTE_W | PTE_U | PTE_A;
+        }
+        table = *entry & ADDRESS;
+    }
+}
+
+/* Turns a 2 MiB entry into a table that says the same. */
+static int split(uint64_t *entry) {
+    uint64_t page = pool_page();
+    if (!page) return -ENOMEM;
+    uint64_t *table = pool_address(page), leaf = *entry & ~(uint64_t)PTE_PS;
+    for (int i = 0; i < 512; i++) table[i] = leaf + (uint64_t)i * GUEST_PAGE;
+    __atomic_store_n(entry, page | PTE_P | PTE_W | PTE_U | PTE_A, __ATOMIC_RELEASE);
+    return 0;
+}
+
+int pagetable_own(uint64_t gva, uint64_t gpa, uint64_t bits) {
+    if (!pagetable_root()) return -ENOMEM;
+    int level = 0;
+    uint64_t *entry = walk(gva, &level, true);
+    if (!entry) return -ENOMEM;
+    *entry = gpa | bits | PTE_P | PTE_A | PTE_D;
+    return 0;
+}
+
+/* How far the part of [gva, end) reaches that one table of 4 KiB entries covers. */
+static uint64_t table_end(uint64_t gva, uint64_t end) {
+    uint64_t next = (gva | (LARGE - 1)) + 1;
+    return next < end ? next : end;
+}
+
+int pagetable_map(uint64_t gva, uint64_t gpa, uint64_t length, uint64_t bits, bool huge, bool *restructured) {
+    bits |= PTE_P | PTE_A | PTE_D;
+    for (uint64_t end = gva + length, next; gva < end; gpa += next - gva, gva = next) {
+        next = table_end(gva, end);
+        bool whole = next - gva == LARGE && !(gpa & (LARGE - 1));
+        int level = 1;
+        uint64_t *entry = walk(gva, &level, true);
+        if (!entry) return -ENOMEM;
+        if (whole && ((huge && !*entry) || (*entry & PTE_PS))) {
+            __atomic_store_n(entry, gpa | bits | PTE_PS, __ATOMIC_RELEASE);
+            continue;
+        }
+        if (*entry & PTE_PS) {
+            int error = split(entry);
+            if (error) return error;
+            *restructured = true;
+        }
+        level = 0;
+        entry = walk(gva, &level, true);
+        if (!entry) return -ENOMEM;
+        for (uint64_t at = 0; at < next - gva; at += GUEST_PAGE) *entry++ = (gpa + at) | bits;
+    }
+    return 0;
+}
+
+/* What remains of a leaf when no more than `bits` are allowed. */
+static inline uint64_t limited(uint64_t leaf, uint64_t bits) {
+    if (!bits) return 0;
+    return (leaf & ~(uint64_t)PTE_W) | (leaf & bits & PTE_W) | (bits & PTE_NX);
+}
+
+int pagetable_limit(uint64_t gva, uint64_t length, uint64_t bits, bool *restructured) {
+    for (uint64_t end = gva + length, next; root_ && gva < end; gva = next) {
+        next = table_end(gva, end);
+        int level = 1;
+        uint64_t *entry = walk(gva, &level, false);
+        if (!entry) { /* nothing here: skip what the first empty table above would cover */
+            uint64_t *top = (uint64_t *)(pool_ + root_) + slot_of(gva, 3);
+            if (!(*top & PTE_P)) next = (gva | ((1ull << 39) - 1)) + 1;
+            else next = (gva | ((1ull << 30) - 1)) + 1;
+            if (next > end) next = end;
+            continue;
+        }
+        if (!(*entry & PTE_P)) continue;
+        if (*entry & PTE_PS) {
+            if (next - gva == LARGE) {
+                __atomic_store_n(entry, limited(*entry, bits), __ATOMIC_RELEASE);
+                continue;
+            }
+            int error = split(entry);
+            if (error) return error;
+            *restructured = true;
+        }
+        level = 0;
+        entry = walk(gva, &level, false);
+        for (uint64_t at = gva; at < next; at += GUEST_PAGE, entry++)
+            if (*entry) __atomic_store_n(entry, limited(*entry, bits), __ATOMIC_RELEASE);
+    }
+    return 0;
+}
+
+/* Gives back `table` and the tables below it. */
+static void release(uint64_t table, int level) {
+    uint64_t *entries = pool_address(table);
+    for (int i = 0; level > 0 && i < 512; i++)
+        if ((entries[i] & PTE_P) && !(entries[i] & PTE_PS)) release(entries[i] & ADDRESS, level - 1);
+    *entries = free_;
+    free_ = table;
+}
+
+void pagetable_clear(void) {
+    uint64_t *top = pool_address(root_);
+    for (unsigned i = 0; i < slot_of(WINDOW_MAX, 3); i++) {
+        if (!(top[i] & PTE_P)) continue;
+        uint64_t table = top[i] & ADDRESS;
+        top[i] = 0;
+        release(table, 2);
+    }
+}

@@ -1,0 +1,23 @@
+/* What the C files share and Python does not see. */
+#pragma once
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define API_ELLIPSIS
+#include "api.h"
+
+#ifndef ERESTARTSYS
+#define ERESTARTSYS 512
+#endif
+
+#define WINDOW_MAX (1ull << 46)
+#define BAD_ADDRESS 0xfffffffffffff000ull /* a kernel address: every host call gives EFAULT */
+
+extern uint64_t window_base_, window_size_;
+
+static inline uint64_t host_address(uint64_t gva) {
+    return gva - 1 < window_size_ - 1 ? window_base_ + gva : gva ? BAD_ADDRESS : 0;
+}

@@ -1,0 +1,139 @@
+/* The window: the guest's whole user space, reserved in the VMM's own address space.
+ *
+ * Whatever the guest may touch is mapped there with the guest's own protection, so the host's kernel checks the pointers
+ * of forwarded calls, and copies, file mappings, shared memory and demand paging are the host's. Page tables promise at
+ * most what the host grants: permissions are taken from the engine first and given to it last. */
+#include "private.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "copy.h"
+#include "engine.h"
+
+enum { GIB = 1 << 30 };
+#define GUARD (4ull * GIB)
+#define HUGE_PAGE (2ull << 20)
+/* From here on anonymous memory gets 2 MiB entries. Below, splitting them at a partial munmap costs more than they gain. */
+#define HUGE_MIN (8ull << 20)
+
+uint64_t window_base_, window_size_;
+static uint64_t reserved_;
+
+static int map(uint64_t gva, uint64_t length, int prot, int flags, int fd, int64_t offset) {
+    void *at = (void *)(window_base_ + gva);
+    return mmap(at, length, prot, flags | MAP_FIXED, fd, offset) == MAP_FAILED ? -errno : 0;
+}
+
+static int reserve(uint64_t gva, uint64_t length) {
+    return map(gva, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+static bool inside(uint64_t gva, uint64_t length) {
+    return !((gva | length) & (GUEST_PAGE - 1)) && length && length <= window_size_ && gva <= window_size_ - length;
+}
+
+int window_create(uint64_t size) {
+    if (!size || size % GIB || size > WINDOW_MAX) return -EINVAL;
+    if (window_base_) return -EBUSY;
+    uint64_t total = size + GUARD + GIB;
+    void *at = mmap(NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED) return -errno;
+    uint64_t base = ((uint64_t)at + GIB - 1) & -(uint64_t)GIB;
+    if (base > (uint64_t)at) munmap(at, base - (uint64_t)at);
+    uint64_t end = base + size + GUARD, given = (uint64_t)at + total;
+    if (given > end) munmap((void *)end, given - end);
+    madvise((void *)base, size + GUARD, MADV_DONTDUMP);
+    window_base_ = base, window_size_ = size, reserved_ = size + GUARD;
+    return 0;
+}
+
+uint64_t window_base(void) { return window_base_; }
+uint64_t window_size(void) { return window_size_; }
+
+void window_destroy(void) {
+    if (window_base_) munmap((void *)window_base_, reserved_);
+    window_base_ = window_size_ = 0;
+}
+
+/* How much of [gva, gva+size) lies in the window. */
+static size_t clip(uint64_t gva, size_t size) {
+    if (gva >= window_size_) return 0;
+    return size < window_size_ - gva ? size : window_size_ - gva;
+}
+
+size_t window_read(void *to, uint64_t gva, size_t size) {
+    size_t n = clip(gva, size);
+    return n - copy_safely(to, (const void *)(window_base_ + gva), n);
+}
+
+size_t window_write(uint64_t gva, const void *from, size_t size) {
+    size_t n = clip(gva, size);
+    return n - copy_safely((void *)(window_base_ + gva), from, n);
+}
+
+long window_strnlen(uint64_t gva, size_t limit) {
+    size_t n = clip(gva, limit);
+    long length = strnlen_safely((const char *)(window_base_ + gva), n);
+    return length == (long)n && n < limit ? -EFAULT : length;
+}
+
+int window_populate(uint64_t gva, uint64_t length, int prot) {
+    if (!inside(gva, length)) return -EINVAL;
+    if (prot == PROT_NONE) {
+        /* The host's side must change too, or a shadow page table keeps the entries. */
+        engine_lower(gva, length, PROT_NONE);
+        return 0;
+    }
+    return engine_raise(gva, length, prot, false);
+}
+
+int window_map(uint64_t gva, uint64_t length, int prot, int flags, int fd, int64_t offset, uint64_t present) {
+    if (!inside(gva, length) || present > length) return -EINVAL;
+    flags &= ~(MAP_FIXED_NOREPLACE | MAP_GROWSDOWN | MAP_32BIT);
+    engine_lower(gva, length, PROT_NONE);
+    int error = map(gva, length, prot, flags, fd, offset);
+    if (error) return error;
+    bool huge = (flags & MAP_ANONYMOUS) && !(flags & (MAP_SHARED | MAP_HUGETLB)) && length >= HUGE_MIN && prot != PROT_NONE;
+    if (huge) {
+        uint64_t first = (gva + HUGE_PAGE - 1) & -HUGE_PAGE, last = (gva + length) & -HUGE_PAGE;
+        madvise((void *)(window_base_ + first), last - first, MADV_HUGEPAGE);
+    }
+    return present && prot != PROT_NONE ? engine_raise(gva, present, prot, huge) : 0;
+}
+
+int window_unmap(uint64_t gva, uint64_t length) {
+    if (!inside(gva, length)) return -EINVAL;
+    engine_lower(gva, length, PROT_NONE);
+    return reserve(gva, length);
+}
+
+int window_protect(uint64_t gva, uint64_t length, int prot, uint64_t present) {
+    if (!inside(gva, length) || present > length) return -EINVAL;
+    engine_lower(gva, length, prot);
+    if (mprotect((void *)(window_base_ + gva), length, prot)) return -errno;
+    return present && prot != PROT_NONE ? engine_raise(gva, present, prot, false) : 0;
+}
+
+int window_move(uint64_t old, uint64_t old_length, uint64_t new_, uint64_t new_length, int prot, int keep,
+                uint64_t present) {
+    if ((old_length && !inside(old, old_length)) || !inside(new_, new_length) || present > new_length) return -EINVAL;
+    int flags = MREMAP_MAYMOVE | MREMAP_FIXED | (keep ? MREMAP_DONTUNMAP : 0);
+    if (old_length) engine_lower(old, old_length, PROT_NONE);
+    engine_lower(new_, new_length, PROT_NONE);
+    void *from = (void *)(window_base_ + old), *to = (void *)(window_base_ + new_);
+    if (mremap(from, old_length, new_length, flags, to) == MAP_FAILED) return -errno;
+    if (old_length && !keep) {
+        int error = reserve(old, old_length);
+        if (error) return error;
+    }
+    return present && prot != PROT_NONE ? engine_raise(new_, present, prot, false) : 0;
+}
+
+int window_alias(uint64_t gva, const void *host, uint64_t length) {
+    if (!inside(gva, length)) return -EINVAL;
+    return engine_alias(gva, host, length);
+}
