@@ -1,0 +1,7 @@
+"""`python -m noahpy`: the noahpy command under a chosen interpreter."""
+
+import sys
+
+from .cli import main
+
+main(sys.argv[1:])
