@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
     from .fds import FdTable
     from .signals import SignalState
+    from .uapi.structs import Rlimit
 
     class Memory(Protocol):
         """The guest's address space (`noahpy.memory`). Addresses are the guest's unless called host."""
@@ -58,6 +59,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+class TaskExit(Exception):
+    """A guest thread ends with `status` (0 to 255), its whole process with it if `group`."""
+
+    def __init__(self, status: int, group: bool) -> None:
+        self.status = status
+        self.group = group
+
+
 class ThreadGroup:
     """A guest process: what its threads share. Its pid is the host's own."""
 
@@ -66,6 +75,9 @@ class ThreadGroup:
         self.argv = argv
         self.fds = fds
         self.auxv = b""  # as the kernel wrote it on the stack, for /proc/self/auxv
+        self.limits: dict[int, Rlimit] = {}  # resource -> limit, where it is not the host's (syscalls/limits.py)
+        self.timers: set[int] = set()  # of timer_create(2): a forked child has none, an execve deletes them
+        self.attached: dict[int, int] = {}  # shmat(2): address -> bytes; an execve empties it
 
 
 class Task:

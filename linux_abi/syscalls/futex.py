@@ -1,0 +1,101 @@
+"""Futexes: the host's own, on the window's address of the guest's word. Key, waiters and PI owners are then right as they are."""
+
+from __future__ import annotations
+
+from ..errors import LinuxError
+from ..syscall import SYS, forward, syscall
+from ..types import In, Int, Pid, Ptr, Size, UInt, ULong
+from ..uapi.errno import EINTR, EINVAL, EPERM, ERESTART_RESTARTBLOCK
+from ..uapi.structs import FutexWaitv, RobustListHead, Timespec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..task import Task
+
+# Operations of futex(2); FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME may be added (linux/futex.h).
+FUTEX_WAIT = 0
+FUTEX_LOCK_PI = 6
+FUTEX_WAIT_BITSET = 9
+FUTEX_WAIT_REQUEUE_PI = 11
+FUTEX_LOCK_PI2 = 13
+_OPERATION = 0x7F
+_WITH_TIMEOUT = frozenset((FUTEX_WAIT, FUTEX_LOCK_PI, FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI, FUTEX_LOCK_PI2))
+_GO_ON_AFTER_SIGNAL = frozenset((FUTEX_WAIT, FUTEX_WAIT_BITSET))
+
+FUTEX_WAITV_MAX = 128
+
+
+@syscall(restart=SYS)
+def futex(task: Task, uaddr: Ptr, futex_op: Int, val: UInt, timeout: ULong, uaddr2: Ptr, val3: UInt) -> int:
+    """Wait for, wake and hand over waiters at a word of memory."""
+    address = task.mm.host_address
+    operation = futex_op & _OPERATION
+    if operation in _WITH_TIMEOUT:
+        host_timeout = address(timeout)
+    else:
+        host_timeout = timeout  # `val2`, a number
+    result = task.host.futex(address(uaddr), futex_op, val, host_timeout, address(uaddr2), val3)
+    if result == -EINTR and timeout and operation in _GO_ON_AFTER_SIGNAL:
+        return -ERESTART_RESTARTBLOCK  # SA_RESTART holds for waits without a time-out only
+    return result
+
+
+@forward(restart=SYS)
+def futex_wait(uaddr: Ptr, val: ULong, mask: ULong, flags: UInt, timeout: In[Timespec], clockid: Int) -> None:
+    """Wait at a word of memory until an absolute time."""
+
+
+@forward
+def futex_wake(uaddr: Ptr, mask: ULong, nr: Int, flags: UInt) -> None:
+    """Wake waiters at a word of memory."""
+
+
+def _host_waiters(task: Task, waiters: int, count: int) -> int | bytes:
+    """The guest's `count` struct futex_waitv at `waiters` with host addresses; what can't be read is the host's to refuse."""
+    mm = task.mm
+    if not 0 < count <= FUTEX_WAITV_MAX:
+        return mm.host_address(waiters)
+    try:
+        raw = bytearray(mm.read(waiters, count * FutexWaitv.size))
+    except LinuxError:
+        return mm.BAD_ADDRESS
+    place = FutexWaitv.offsets["uaddr"]
+    for at in range(place, len(raw), FutexWaitv.size):
+        raw[at : at + 8] = mm.host_address(int.from_bytes(raw[at : at + 8], "little")).to_bytes(8, "little")
+    return bytes(raw)
+
+
+@syscall(restart=SYS)
+def futex_waitv(task: Task, waiters: Ptr, nr_futexes: UInt, flags: UInt, timeout: In[Timespec], clockid: Int) -> int:
+    """Wait at several words of memory at once."""
+    host = task.host
+    return host.futex_waitv(_host_waiters(task, waiters, nr_futexes), nr_futexes, flags, task.mm.host_address(timeout), clockid)
+
+
+@syscall
+def futex_requeue(task: Task, waiters: Ptr, flags: UInt, nr_wake: Int, nr_requeue: Int) -> int:
+    """Wake waiters at one word and let others wait at a second."""
+    return task.host.futex_requeue(_host_waiters(task, waiters, 2), flags, nr_wake, nr_requeue)
+
+
+# ---- Robust lists: the host's walks the VMM's memory, so the guest's is kept here and walked when its thread ends ----
+
+
+@syscall
+def set_robust_list(task: Task, head: In[RobustListHead], len: Size) -> int:
+    """Tell where the thread's list of held robust futexes is."""
+    if len != RobustListHead.size:
+        raise LinuxError(EINVAL)
+    task.robust_list = head
+    return 0
+
+
+@syscall(missing="another thread's list: EPERM")
+def get_robust_list(task: Task, pid: Pid, head_ptr: Ptr, len_ptr: Ptr) -> int:
+    """Where a thread's list of held robust futexes is."""
+    if pid not in (0, task.host.gettid()):
+        found = task.host.get_robust_list(pid, bytearray(8), bytearray(8))
+        raise LinuxError(EPERM if found >= 0 else -found)
+    task.mm.write(len_ptr, RobustListHead.size.to_bytes(8, "little"))
+    task.mm.write(head_ptr, task.robust_list.to_bytes(8, "little"))
+    return 0

@@ -1,0 +1,94 @@
+"""Resource limits: getrlimit(2), setrlimit(2), prlimit(2).
+
+Most bind the host's process as they would the guest's, and are the host's. Those on memory would bind the VMM's own, of
+which the window alone is more than any sane limit: the guest's are kept in its ThreadGroup. RLIMIT_NOFILE also says where the
+VMM's descriptors lie (fds.py).
+"""
+
+from __future__ import annotations
+
+from ..errors import LinuxError
+from ..syscall import syscall
+from ..types import In, Out, Pid, UInt
+from ..uapi.errno import EINVAL, EPERM
+from ..uapi.structs import CapData, CapHeader, Rlimit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..task import Task
+
+RLIMIT_DATA = 2
+RLIMIT_STACK = 3
+RLIMIT_NOFILE = 7
+RLIMIT_AS = 9
+_KEPT = frozenset((RLIMIT_DATA, RLIMIT_STACK, RLIMIT_AS))
+_CAP_SYS_RESOURCE = 24
+_CAPABILITY_VERSION_3 = 0x20080522
+
+
+def limit(task: Task, resource: int) -> Rlimit:
+    """The guest's limit; EINVAL for a resource that the host does not know."""
+    kept = task.group.limits.get(resource)
+    if kept is not None:
+        return kept
+    old = bytearray(Rlimit.size)
+    result = task.host.prlimit64(0, resource, 0, old)
+    if result < 0:
+        raise LinuxError(-result)
+    return Rlimit.unpack(old)
+
+
+def set_limit(task: Task, resource: int, new: Rlimit) -> None:
+    """Change the guest's limit, in Linux's order of checks."""
+    if resource == RLIMIT_NOFILE:
+        task.group.fds.set_limit(task, new)
+        return
+    if resource in _KEPT:
+        old = limit(task, resource)
+        if new.rlim_cur > new.rlim_max:
+            raise LinuxError(EINVAL)
+        if new.rlim_max > old.rlim_max and not _may_raise(task):
+            raise LinuxError(EPERM)
+        task.group.limits[resource] = new
+        return
+    result = task.host.prlimit64(0, resource, bytes(new), 0)
+    if result < 0:
+        raise LinuxError(-result)
+
+
+def _may_raise(task: Task) -> bool:
+    """Whether the thread has CAP_SYS_RESOURCE (capabilities(7))."""
+    data = bytearray(2 * CapData.size)
+    result = task.host.capget(CapHeader.pack(_CAPABILITY_VERSION_3, 0), data)
+    if result < 0:
+        raise LinuxError(-result)
+    return bool(CapData.unpack_from(data).effective >> _CAP_SYS_RESOURCE & 1)
+
+
+@syscall
+def getrlimit(task: Task, resource: UInt, rlim: Out[Rlimit]) -> int:
+    """A resource's soft and hard limit."""
+    task.mm.write(rlim, bytes(limit(task, resource)))
+    return 0
+
+
+@syscall
+def setrlimit(task: Task, resource: UInt, rlim: In[Rlimit]) -> int:
+    """Set a resource's soft and hard limit."""
+    set_limit(task, resource, Rlimit.unpack(task.mm.read(rlim, Rlimit.size)))
+    return 0
+
+
+@syscall(missing="of another guest process, memory limits are its VMM's")
+def prlimit64(task: Task, pid: Pid, resource: UInt, new_limit: In[Rlimit], old_limit: Out[Rlimit]) -> int:
+    """Get and set a process's limits."""
+    mm, host = task.mm, task.host
+    if pid not in (0, host.getpid(), host.gettid()):
+        return host.prlimit64(pid, resource, mm.host_address(new_limit), mm.host_address(old_limit))
+    new = Rlimit.unpack(mm.read(new_limit, Rlimit.size)) if new_limit else None
+    old = limit(task, resource)
+    if new is not None:
+        set_limit(task, resource, new)
+    if old_limit:
+        mm.write(old_limit, bytes(old))
+    return 0

@@ -1,0 +1,336 @@
+"""Processes, sessions, users and how they are scheduled: all of them are the host's own, so nearly all is forwarded."""
+
+from __future__ import annotations
+
+from ..syscall import forward, refuse, syscall
+from ..task import TaskExit
+from ..types import Fd, In, InOut, Int, Out, Pid, Ptr, UInt, ULong
+from ..uapi.errno import ENOSYS, EPERM
+from ..uapi.structs import CapData, CapHeader, Rusage, SchedAttr, SchedParam, Timespec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..task import Task
+
+
+# ---- Identity and end ----
+
+
+@forward
+def getpid() -> None:
+    """The process's number: the host's own."""
+
+
+@forward
+def gettid() -> None:
+    """The thread's number: the host's own."""
+
+
+@forward
+def getppid() -> None:
+    """The parent's number."""
+
+
+@syscall
+def set_tid_address(task: Task, tidptr: Ptr) -> int:
+    """Name the word that is zeroed and woken when the thread ends."""
+    task.clear_child_tid = tidptr
+    return task.host.gettid()
+
+
+@syscall
+def exit(task: Task, status: Int) -> int:
+    """End the thread."""
+    raise TaskExit(status & 0xFF, group=False)
+
+
+@syscall
+def exit_group(task: Task, status: Int) -> int:
+    """End the process."""
+    raise TaskExit(status & 0xFF, group=True)
+
+
+# ---- Process groups and sessions ----
+
+
+@forward
+def getpgrp() -> None:
+    """The caller's process group."""
+
+
+@forward
+def getpgid(pid: Pid) -> None:
+    """A process's process group."""
+
+
+@forward
+def setpgid(pid: Pid, pgid: Pid) -> None:
+    """Move a process into a process group."""
+
+
+@forward
+def getsid(pid: Pid) -> None:
+    """A process's session."""
+
+
+@forward
+def setsid() -> None:
+    """Start a session."""
+
+
+@forward
+def vhangup() -> None:
+    """Hang up the controlling terminal."""
+
+
+# ---- Users and groups: of the host's thread, as Linux keeps them per thread; the C library speaks to all threads ----
+
+
+@forward
+def getuid() -> None:
+    """The real user."""
+
+
+@forward
+def geteuid() -> None:
+    """The effective user."""
+
+
+@forward
+def getgid() -> None:
+    """The real group."""
+
+
+@forward
+def getegid() -> None:
+    """The effective group."""
+
+
+@forward
+def setuid(uid: UInt) -> None:
+    """Become a user."""
+
+
+@forward
+def setgid(gid: UInt) -> None:
+    """Become a member of a group."""
+
+
+@forward
+def setreuid(ruid: UInt, euid: UInt) -> None:
+    """Set real and effective user."""
+
+
+@forward
+def setregid(rgid: UInt, egid: UInt) -> None:
+    """Set real and effective group."""
+
+
+@forward
+def setresuid(ruid: UInt, euid: UInt, suid: UInt) -> None:
+    """Set real, effective and saved user."""
+
+
+@forward
+def setresgid(rgid: UInt, egid: UInt, sgid: UInt) -> None:
+    """Set real, effective and saved group."""
+
+
+@forward
+def getresuid(ruid: Ptr, euid: Ptr, suid: Ptr) -> None:
+    """The real, effective and saved user."""
+
+
+@forward
+def getresgid(rgid: Ptr, egid: Ptr, sgid: Ptr) -> None:
+    """The real, effective and saved group."""
+
+
+@forward
+def setfsuid(fsuid: UInt) -> None:
+    """Set the user for file access."""
+
+
+@forward
+def setfsgid(fsgid: UInt) -> None:
+    """Set the group for file access."""
+
+
+@forward
+def getgroups(size: Int, list: Ptr) -> None:
+    """The supplementary groups."""
+
+
+@forward
+def setgroups(size: Int, list: Ptr) -> None:
+    """Set the supplementary groups."""
+
+
+@forward
+def capget(hdrp: InOut[CapHeader], datap: Out[CapData]) -> None:
+    """A thread's capabilities."""
+
+
+@forward
+def capset(hdrp: InOut[CapHeader], datap: In[CapData]) -> None:
+    """Set the thread's capabilities."""
+
+
+# ---- Scheduling ----
+
+
+@forward
+def getpriority(which: Int, who: Pid) -> None:
+    """20 minus the nice value."""
+
+
+@forward
+def setpriority(which: Int, who: Pid, prio: Int) -> None:
+    """Set the nice value."""
+
+
+@forward
+def ioprio_get(which: Int, who: Pid) -> None:
+    """The I/O priority."""
+
+
+@forward
+def ioprio_set(which: Int, who: Pid, ioprio: Int) -> None:
+    """Set the I/O priority."""
+
+
+@forward
+def sched_yield() -> None:
+    """Let others run."""
+
+
+@forward
+def sched_setparam(pid: Pid, param: In[SchedParam]) -> None:
+    """Set the real-time priority."""
+
+
+@forward
+def sched_getparam(pid: Pid, param: Out[SchedParam]) -> None:
+    """The real-time priority."""
+
+
+@forward
+def sched_setscheduler(pid: Pid, policy: Int, param: In[SchedParam]) -> None:
+    """Set the scheduling policy."""
+
+
+@forward
+def sched_getscheduler(pid: Pid) -> None:
+    """The scheduling policy."""
+
+
+@forward
+def sched_get_priority_max(policy: Int) -> None:
+    """The highest priority of a policy."""
+
+
+@forward
+def sched_get_priority_min(policy: Int) -> None:
+    """The lowest priority of a policy."""
+
+
+@forward
+def sched_rr_get_interval(pid: Pid, tp: Out[Timespec]) -> None:
+    """The time slice of SCHED_RR."""
+
+
+@forward
+def sched_setattr(pid: Pid, attr: InOut[SchedAttr], flags: UInt) -> None:
+    """Set policy and all that belongs to it."""
+
+
+@forward
+def sched_getattr(pid: Pid, attr: Out[SchedAttr], size: UInt, flags: UInt) -> None:
+    """Policy and all that belongs to it."""
+
+
+@forward
+def sched_setaffinity(pid: Pid, cpusetsize: UInt, mask: Ptr) -> None:
+    """Set the CPUs that a thread may run on: a vCPU runs where its host thread does."""
+
+
+@forward
+def sched_getaffinity(pid: Pid, cpusetsize: UInt, mask: Ptr) -> None:
+    """The CPUs that a thread may run on."""
+
+
+@forward
+def getcpu(cpu: Ptr, node: Ptr, tcache: Ptr) -> None:
+    """The host CPU and NUMA node that the thread is on."""
+
+
+@forward
+def membarrier(cmd: Int, flags: UInt, cpu_id: Int) -> None:
+    """Memory barriers on all threads: the interrupt that the host sends makes a vCPU exit, which is one."""
+
+
+# ---- Namespaces ----
+
+
+@forward
+def unshare(flags: ULong) -> None:
+    """Leave shared namespaces, as far as the host allows it to a process that holds a VM."""
+
+
+@forward
+def setns(fd: Fd, nstype: Int) -> None:
+    """Enter namespaces."""
+
+
+# ---- Processes by descriptor, and looking at others ----
+
+
+@forward
+def pidfd_open(pid: Pid, flags: UInt) -> None:
+    """A descriptor of a process."""
+
+
+@forward
+def pidfd_getfd(pidfd: Fd, targetfd: Fd, flags: UInt) -> None:
+    """A copy of another process's descriptor; a number that the VMM's own have is none there either."""
+
+
+@forward
+def process_mrelease(pidfd: Fd, flags: UInt) -> None:
+    """Free the memory of a process that is dying."""
+
+
+_KCMP_FILE = 0
+_KCMP_EPOLL_TFD = 7
+
+
+@syscall
+def kcmp(task: Task, pid1: Pid, pid2: Pid, type: Int, idx1: ULong, idx2: ULong) -> int:
+    """Whether two processes share a kernel object."""
+    if type in (_KCMP_FILE, _KCMP_EPOLL_TFD):
+        idx1 = ULong(task.group.fds.visible(idx1))
+        idx2 = ULong(task.group.fds.visible(idx2) if type == _KCMP_FILE else task.mm.host_address(idx2))
+    return task.host.kcmp(pid1, pid2, type, idx1, idx2)
+
+
+@forward
+def getrusage(who: Int, usage: Out[Rusage]) -> None:
+    """Resources used, by the VMM for the guest included."""
+
+
+@forward
+def personality(persona: UInt) -> None:
+    """The execution domain: the host's thread has it, inherits it as the guest's would and answers uname by it."""
+
+
+# ---- Known, not done ----
+
+
+@refuse(EPERM, "the tracer would see the VMM in the guest's place")
+def ptrace(request: Int, pid: Pid, addr: Ptr, data: Ptr) -> None:
+    """Trace another process."""
+
+
+@refuse(ENOSYS, "the host would rewrite an address of the VMM's; C libraries do without")
+def rseq(rseq: Ptr, rseq_len: UInt, flags: Int, sig: UInt) -> None:
+    """Register for restartable sequences."""
