@@ -1,4 +1,4 @@
-"""Futexes: the host's own, on the window's address of the guest's word. Key, waiters and PI owners are then right as they are."""
+"""Futexes: the host's own, on the window's address of the guest's word; key, waiters and PI owners are right as they are."""
 
 from __future__ import annotations
 
@@ -30,10 +30,7 @@ def futex(task: Task, uaddr: Ptr, futex_op: Int, val: UInt, timeout: ULong, uadd
     """Wait for, wake and hand over waiters at a word of memory."""
     address = task.mm.host_address
     operation = futex_op & _OPERATION
-    if operation in _WITH_TIMEOUT:
-        host_timeout = address(timeout)
-    else:
-        host_timeout = timeout  # `val2`, a number
+    host_timeout = address(timeout) if operation in _WITH_TIMEOUT else timeout  # there it is `val2`, a number
     result = task.host.futex(address(uaddr), futex_op, val, host_timeout, address(uaddr2), val3)
     if result == -EINTR and timeout and operation in _GO_ON_AFTER_SIGNAL:
         return -ERESTART_RESTARTBLOCK  # SA_RESTART holds for waits without a time-out only
@@ -51,7 +48,7 @@ def futex_wake(uaddr: Ptr, mask: ULong, nr: Int, flags: UInt) -> None:
 
 
 def _host_waiters(task: Task, waiters: int, count: int) -> int | bytes:
-    """The guest's `count` struct futex_waitv at `waiters` with host addresses; what can't be read is the host's to refuse."""
+    """Copy an array of struct futex_waitv, with host addresses; one that can't be read is left to the host to refuse."""
     mm = task.mm
     if not 0 < count <= FUTEX_WAITV_MAX:
         return mm.host_address(waiters)

@@ -27,7 +27,7 @@ _CAPABILITY_VERSION_3 = 0x20080522
 
 
 def limit(task: Task, resource: int) -> Rlimit:
-    """The guest's limit; EINVAL for a resource that the host does not know."""
+    """Look up the guest's limit; EINVAL for a resource that the host does not know."""
     kept = task.group.limits.get(resource)
     if kept is not None:
         return kept
@@ -40,9 +40,6 @@ def limit(task: Task, resource: int) -> Rlimit:
 
 def set_limit(task: Task, resource: int, new: Rlimit) -> None:
     """Change the guest's limit, in Linux's order of checks."""
-    if resource == RLIMIT_NOFILE:
-        task.group.fds.set_limit(task, new)
-        return
     if resource in _KEPT:
         old = limit(task, resource)
         if new.rlim_cur > new.rlim_max:
@@ -51,6 +48,8 @@ def set_limit(task: Task, resource: int, new: Rlimit) -> None:
             raise LinuxError(EPERM)
         task.group.limits[resource] = new
         return
+    if resource == RLIMIT_NOFILE and new.rlim_cur <= new.rlim_max:
+        task.group.fds.make_room(new.rlim_cur)
     result = task.host.prlimit64(0, resource, bytes(new), 0)
     if result < 0:
         raise LinuxError(-result)

@@ -1,5 +1,8 @@
-"""prctl(2) and arch_prctl(2): each option as its own small call. What the host keeps per thread or process is the guest's own
-already; an option that would change how the VMM itself runs is answered as a kernel without the feature would."""
+"""prctl(2) and arch_prctl(2): each option as its own small call.
+
+What the host keeps per thread or process is the guest's own already; an option that would change how the VMM itself runs is
+answered as a kernel without the feature would.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +73,7 @@ def prctl(task: Task, option: Int, arg2: ULong, arg3: ULong, arg4: ULong, arg5: 
     if kinds is not None:
         address = task.mm.host_address
         given = (arg2, arg3, arg4, arg5)[: len(kinds)]
-        return task.host.prctl(option, *[address(a) if kind == "p" else a for a, kind in zip(given, kinds)])
+        return task.host.prctl(option, *[address(a) if kind == "p" else a for a, kind in zip(given, kinds, strict=True)])
     if option == PR_SET_TSC and arg2 == PR_TSC_ENABLE:
         return 0
     if option == PR_SET_MM:

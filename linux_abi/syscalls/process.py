@@ -307,9 +307,11 @@ _KCMP_EPOLL_TFD = 7
 @syscall
 def kcmp(task: Task, pid1: Pid, pid2: Pid, type: Int, idx1: ULong, idx2: ULong) -> int:
     """Whether two processes share a kernel object."""
-    if type in (_KCMP_FILE, _KCMP_EPOLL_TFD):
-        idx1 = ULong(task.group.fds.visible(idx1))
-        idx2 = ULong(task.group.fds.visible(idx2) if type == _KCMP_FILE else task.mm.host_address(idx2))
+    visible = task.group.fds.visible
+    if type == _KCMP_FILE:
+        return task.host.kcmp(pid1, pid2, type, visible(idx1), visible(idx2))
+    if type == _KCMP_EPOLL_TFD:
+        return task.host.kcmp(pid1, pid2, type, visible(idx1), task.mm.host_address(idx2))
     return task.host.kcmp(pid1, pid2, type, idx1, idx2)
 
 
