@@ -6,9 +6,9 @@
 
     Timespec.size; Timespec.pack(1, 0); Timespec.unpack(data).tv_sec; bytes(Rusage(ru_maxrss=4096))
 
-A field's annotation is its C type: `u8` ... `s64`, another struct's class, `u32x4` for an array (a tuple), `char65` for bytes, `pad4`
-for bytes that are no value. Alignment and padding are C's on LP64, little-endian. What a class needs is computed at its first use, for
-start-up's sake. Field names are the kernel's; one that Python or Struct needs has an underscore behind it (`size_`).
+A field's annotation is its C type: `u8` ... `s64`, another struct's class, `u32x4` for an array (a tuple), `char65` for bytes,
+`pad4` for bytes that are no value. Alignment and padding are C's on LP64, little-endian. What a class needs is computed at its
+first use, for start-up's sake. Field names are the kernel's; one that Python or Struct needs ends in an underscore (`size_`).
 """
 
 from __future__ import annotations
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     array: TypeAlias = tuple[int, ...]
 
 _SCALARS = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q", "s8": "b", "s16": "h", "s32": "i", "s64": "q"}
+
+
+def _field(index: int) -> property:
+    return property(lambda self: self[index])
 
 
 class _Kind:
@@ -72,12 +76,12 @@ class _StructType(type):
     def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> _StructType:
         namespace["__slots__"] = ()
         if bases[0] is not tuple:
-            namespace["_rows"] = {**getattr(bases[0], "_rows", {}), **namespace.get("__annotations__", {})}
+            namespace["_rows"] = {**bases[0]._rows, **namespace.get("__annotations__", {})}
             bases = (Struct,)
         return super().__new__(mcs, name, bases, namespace)
 
     def __getattr__(cls, name: str) -> Any:
-        if "size" in vars(cls) or "_rows" not in vars(cls):
+        if "size" in vars(cls) or cls is Struct:
             raise AttributeError(f"{cls.__name__} has no {name}")
         cls._lay_out()  # type: ignore[attr-defined]
         return getattr(cls, name)
@@ -91,13 +95,13 @@ class Struct(tuple, metaclass=_StructType):  # type: ignore[type-arg]
 
     packed_ = False  # __attribute__((packed))
     size_at_least_ = 0  # bytes: for a view of a union
+    _rows: dict[str, str] = {}  # field: type
     c_name_ = ""  # as the headers write it; "" where no header has it
 
     if TYPE_CHECKING:
         size: ClassVar[int]  # bytes
         fields: ClassVar[tuple[str, ...]]
         offsets: ClassVar[dict[str, int]]  # in bytes
-        _rows: ClassVar[dict[str, str]]
         _kinds: ClassVar[list[_Kind]]  # of the fields
         _plain: ClassVar[bool]  # each field is one flat value
         _struct: ClassVar[Packer]
@@ -185,7 +189,7 @@ class Struct(tuple, metaclass=_StructType):  # type: ignore[type-arg]
             if kind.count:
                 if hasattr(Struct, name):
                     raise TypeError(f"{cls.__name__}.{name}: a Struct has this name for itself")
-                setattr(cls, name, property(lambda self, i=len(fields): self[i]))
+                setattr(cls, name, _field(len(fields)))
                 fields.append(name)
                 kinds.append(kind)
         end = max(offset, cls.size_at_least_)

@@ -1,4 +1,4 @@
-"""The kernel's structs that are laid out alike on every 64-bit architecture; those that are not come from the architecture's module."""
+"""The kernel's structs that every 64-bit architecture lays out alike; the others come from the architecture's module."""
 
 from __future__ import annotations
 

@@ -1,0 +1,27 @@
+"""Execution domains: personality(2)."""
+
+from __future__ import annotations
+
+from .flags import FlagSet
+
+PER_LINUX = 0
+PER_LINUX32 = 0x8
+PER_MASK = 0xFF
+UNAME26 = 0x20000
+ADDR_NO_RANDOMIZE = 0x40000
+FDPIC_FUNCPTRS = 0x80000
+MMAP_PAGE_ZERO = 0x100000
+ADDR_COMPAT_LAYOUT = 0x200000
+READ_IMPLIES_EXEC = 0x400000
+ADDR_LIMIT_32BIT = 0x800000
+SHORT_INODE = 0x1000000
+WHOLE_SECONDS = 0x2000000
+STICKY_TIMEOUTS = 0x4000000
+ADDR_LIMIT_3GB = 0x8000000
+
+
+class Persona(FlagSet):
+    """personality(2)'s `persona`: a domain and flags."""
+
+    names = "PER_* UNAME26 ADDR_* FDPIC_FUNCPTRS MMAP_PAGE_ZERO READ_IMPLIES_EXEC SHORT_INODE WHOLE_SECONDS STICKY_TIMEOUTS"
+    fields = (PER_MASK,)

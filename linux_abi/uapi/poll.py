@@ -1,0 +1,115 @@
+"""Waiting for descriptors and files: poll(2), epoll(7), inotify(7)."""
+
+from __future__ import annotations
+
+from .flags import Choice, FlagSet
+
+# poll(2)
+POLLIN = 0x1
+POLLPRI = 0x2
+POLLOUT = 0x4
+POLLERR = 0x8
+POLLHUP = 0x10
+POLLNVAL = 0x20
+POLLRDNORM = 0x40
+POLLRDBAND = 0x80
+POLLWRNORM = 0x100
+POLLWRBAND = 0x200
+POLLMSG = 0x400
+POLLREMOVE = 0x1000
+POLLRDHUP = 0x2000
+POLLFREE = 0x4000
+
+# epoll(7)
+EPOLL_CLOEXEC = 0x80000
+EPOLL_CTL_ADD = 1
+EPOLL_CTL_DEL = 2
+EPOLL_CTL_MOD = 3
+EPOLLIN = 0x1
+EPOLLPRI = 0x2
+EPOLLOUT = 0x4
+EPOLLERR = 0x8
+EPOLLHUP = 0x10
+EPOLLNVAL = 0x20
+EPOLLRDNORM = 0x40
+EPOLLRDBAND = 0x80
+EPOLLWRNORM = 0x100
+EPOLLWRBAND = 0x200
+EPOLLMSG = 0x400
+EPOLLRDHUP = 0x2000
+EPOLL_URING_WAKE = 0x8000000
+EPOLLEXCLUSIVE = 0x10000000
+EPOLLWAKEUP = 0x20000000
+EPOLLONESHOT = 0x40000000
+EPOLLET = 0x80000000
+
+# inotify(7)
+IN_ACCESS = 0x1
+IN_MODIFY = 0x2
+IN_ATTRIB = 0x4
+IN_CLOSE_WRITE = 0x8
+IN_CLOSE_NOWRITE = 0x10
+IN_OPEN = 0x20
+IN_MOVED_FROM = 0x40
+IN_MOVED_TO = 0x80
+IN_CREATE = 0x100
+IN_DELETE = 0x200
+IN_DELETE_SELF = 0x400
+IN_MOVE_SELF = 0x800
+IN_UNMOUNT = 0x2000
+IN_Q_OVERFLOW = 0x4000
+IN_IGNORED = 0x8000
+IN_CLOSE = 0x18
+IN_MOVE = 0xC0
+IN_ONLYDIR = 0x1000000
+IN_DONT_FOLLOW = 0x2000000
+IN_EXCL_UNLINK = 0x4000000
+IN_MASK_CREATE = 0x10000000
+IN_MASK_ADD = 0x20000000
+IN_ISDIR = 0x40000000
+IN_ONESHOT = 0x80000000
+IN_ALL_EVENTS = 0xFFF
+IN_CLOEXEC = 0x80000
+IN_NONBLOCK = 0x800
+
+
+class PollEvents(FlagSet):
+    """`struct pollfd`'s `events`."""
+
+    names = "POLL*"
+
+
+class EpollFlags(FlagSet):
+    """epoll_create1(2)'s `flags`."""
+
+    names = "EPOLL_CLOEXEC"
+
+
+class EpollOperation(Choice):
+    """epoll_ctl(2)'s `op`."""
+
+    names = "EPOLL_CTL_*"
+
+
+class EpollEvents(FlagSet):
+    """`struct epoll_event`'s `events`."""
+
+    names = (
+        "EPOLLIN EPOLLPRI EPOLLOUT EPOLLERR EPOLLHUP EPOLLNVAL EPOLLRD* EPOLLWR* EPOLLMSG EPOLLEXCLUSIVE "
+        "EPOLLWAKEUP EPOLLONESHOT EPOLLET"
+    )
+
+
+class InotifyFlags(FlagSet):
+    """inotify_init1(2)'s `flags`."""
+
+    names = "IN_CLOEXEC IN_NONBLOCK"
+
+
+class InotifyMask(FlagSet):
+    """inotify_add_watch(2)'s `mask`."""
+
+    names = (
+        "IN_ACCESS IN_MODIFY IN_ATTRIB IN_CLOSE IN_CLOSE_* IN_OPEN IN_MOVE* IN_CREATE IN_DELETE* IN_UNMOUNT "
+        "IN_Q_OVERFLOW IN_IGNORED IN_ONLYDIR IN_DONT_FOLLOW IN_EXCL_UNLINK IN_MASK_* IN_ISDIR IN_ONESHOT"
+    )
