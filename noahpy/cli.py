@@ -1,0 +1,247 @@
+"""The command line: what noahpy is told, and how it says that it cannot do it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from errno import EACCES, ENOENT
+
+from linux_abi.errors import LinuxError
+
+from .errors import FAILED, NOT_FOUND, NOT_RUNNABLE, CannotRun
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+# Short form, long form, its value's name, what it does.
+OPTIONS = (
+    ("-E", "--env", "VAR=VALUE", "set VAR in PROGRAM's environment"),
+    ("-U", "--unset", "VAR", "remove VAR from PROGRAM's environment"),
+    ("-a", "--argv0", "NAME", "what PROGRAM finds as its own name"),
+    ("", "--no-aslr", "", "put PROGRAM at the same addresses in every run"),
+    ("", "--no-fast", "", "serve every system call in Python, none in C"),
+    ("-h", "--help", "", "print this and exit"),
+    ("-V", "--version", "", "print the version and exit"),
+)
+# Name, arguments, what it does.
+COMMANDS = (
+    ("doctor", "[--json]", "say whether programs can run here, and why not"),
+    ("completion", "bash|zsh|fish", "print the shell's completion for noahpy"),
+)
+_DEFAULT_PATH = b"/bin:/usr/bin"  # of execvp(3) where PATH is not set
+
+
+def isolate() -> None:
+    """Start noahpy anew if this interpreter has taken PYTHON... variables for itself that are meant for the guest."""
+    if not sys.flags.ignore_environment and any(name.startswith("PYTHON") for name in os.environ):
+        pairs = [entry.split(b"=", 1) for entry in environment() if b"=" in entry]
+        os.execve(sys.executable, [sys.executable, "-E", *sys.argv], dict(pairs))
+
+
+class Options:
+    """How the guest is run."""
+
+    __slots__ = ("aslr", "fast")
+
+    def __init__(self) -> None:
+        self.aslr = True
+        self.fast = True
+
+
+def main(args: list[str]) -> NoReturn:
+    """Do what `args` (without noahpy's own name) say. Ends in SystemExit, or in the guest's own end."""
+    try:
+        status = _main(args)
+    except CannotRun as error:
+        status = _complain(str(error), error.status)
+    except KeyboardInterrupt:
+        _die_of_interrupt()
+    except Exception as error:  # noqa: BLE001  a user never sees a traceback that was not asked for
+        if os.environ.get("NOAHPY_DEBUG"):
+            raise
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        status = _complain(f"internal error: {what} (NOAHPY_DEBUG=1 shows where)", FAILED)
+    sys.exit(status)
+
+
+def _main(args: list[str]) -> int:
+    if args and args[0] in [name for name, _, _ in COMMANDS]:
+        _restore_sigpipe()
+        return _command(args[0], args[1:])
+    given, words = parse(args)
+    options = Options()
+    envp = environment()
+    argv0 = None
+    for option, value in given:
+        if option == "--env":
+            name, equals, _ = value.partition("=")
+            if not (name and equals):
+                raise _usage(f"--env needs VAR=VALUE, not '{value}'")
+            envp = [*_without(envp, name), os.fsencode(value)]
+        elif option == "--unset":
+            envp = _without(envp, value)
+        elif option == "--argv0":
+            argv0 = value
+        elif option == "--no-aslr":
+            options.aslr = False
+        elif option == "--no-fast":
+            options.fast = False
+        else:
+            _restore_sigpipe()
+            sys.stdout.write(help_text() if option == "--help" else version_text())
+            return 0
+    if not words:
+        raise _usage("which program?")
+    argv = [os.fsencode(word) for word in words]
+    program = find(argv[0], envp)
+    if argv0 is not None:
+        argv[0] = os.fsencode(argv0)
+    return _run(program, argv, envp, options)
+
+
+def _run(program: bytes, argv: list[bytes], envp: list[bytes], options: Options) -> NoReturn:
+    try:
+        from . import run
+
+        run.start(program, argv, envp, options)
+    except LinuxError as error:
+        why = getattr(error, "explanation", None) or os.strerror(error.errno)
+        status = NOT_FOUND if error.errno == ENOENT else NOT_RUNNABLE
+        raise CannotRun(f"{os.fsdecode(program)}: {why}", status) from error
+    except ImportError as error:
+        if error.name != "noahpy._native":
+            raise
+        raise CannotRun("its native part is not built; in the sources: make build") from error
+
+
+def _command(name: str, args: list[str]) -> int:
+    if name == "doctor":
+        if args not in ([], ["--json"]):
+            raise _usage(f"doctor knows only --json, not '{' '.join(args)}'")
+        from . import doctor
+
+        return doctor.main(as_json=bool(args))
+    from . import completion
+
+    if len(args) != 1 or args[0] not in completion.SHELLS:
+        raise _usage("completion needs the shell: bash, zsh or fish")
+    sys.stdout.write(completion.script(args[0]))
+    return 0
+
+
+def parse(args: list[str]) -> tuple[list[tuple[str, str]], list[str]]:
+    """Split into the options before PROGRAM, as (long form, value), and PROGRAM with its arguments."""
+    given = []
+    words = list(args)
+    while words and words[0].startswith("-") and words[0] != "-":
+        word = words.pop(0)
+        if word == "--":
+            break
+        if word.startswith("--"):
+            flag, attached, value = word.partition("=")
+        else:
+            flag, value = word[:2], word[2:]
+            attached = value
+        option = next((row for row in OPTIONS if flag in row[:2]), None)
+        if option is None or (attached and not option[2]):
+            raise _usage(f"unknown option {word}")
+        if option[2] and not attached:
+            if not words:
+                raise _usage(f"{flag} needs {option[2]}")
+            value = words.pop(0)
+        given.append((option[1], value))
+    return given, words
+
+
+def find(program: bytes, envp: list[bytes]) -> bytes:
+    """The file that execvp(3) would execute for `program` with PATH as in `envp`."""
+    if b"/" in program:
+        return program
+    found = None
+    path = next((entry[5:] for entry in envp if entry.startswith(b"PATH=")), _DEFAULT_PATH)
+    for folder in path.split(b":"):
+        candidate = folder + b"/" + program if folder else b"./" + program
+        if program and os.path.isfile(candidate):
+            if os.access(candidate, os.X_OK):
+                return candidate
+            found = found or candidate
+    name = os.fsdecode(program)
+    if found:
+        raise CannotRun(f"{name}: {os.fsdecode(found)} is not executable: {os.strerror(EACCES)}", NOT_RUNNABLE)
+    raise CannotRun(f"{name}: not found in PATH", NOT_FOUND)
+
+
+def environment() -> list[bytes]:
+    """The environment that noahpy was started with.
+
+    Python's own may be changed: in the C locale, Python sets LC_CTYPE (PEP 538).
+    """
+    try:
+        with open("/proc/self/environ", "rb", buffering=0) as file:
+            block = file.readall()
+    except OSError:
+        return [name + b"=" + value for name, value in os.environb.items()]
+    return block.removesuffix(b"\0").split(b"\0") if block else []
+
+
+def help_text() -> str:
+    """What --help prints: at most 24 lines of 79 columns."""
+    options = [
+        f"  {short + ',' if short else '   '} {f'{name} {value}'.strip():19} {what}\n" for short, name, value, what in OPTIONS
+    ]
+    commands = [f"  {f'noahpy {name} {args}':32} {what}\n" for name, args, what in COMMANDS]
+    return (
+        "usage: noahpy [options] PROGRAM [ARGS...]\n"
+        "\n"
+        "Runs a Linux program in a virtual machine that holds no kernel.\n"
+        "\n"
+        f"{''.join(options)}"
+        "\n"
+        f"{''.join(commands)}"
+        "  noahpy -- PROGRAM [ARGS...]      whatever PROGRAM is called\n"
+        "\n"
+        "noahpy ends as PROGRAM does, by its exit status or signal. Statuses of its own:\n"
+        "125 noahpy cannot work, 126 PROGRAM cannot be run, 127 PROGRAM is not found.\n"
+    )
+
+
+def version_text() -> str:
+    """What --version prints."""
+    from . import __version__
+
+    return f"noahpy {__version__}\n"
+
+
+def _without(envp: list[bytes], name: str) -> list[bytes]:
+    prefix = os.fsencode(name) + b"="
+    return [entry for entry in envp if not entry.startswith(prefix)]
+
+
+def _usage(text: str) -> CannotRun:
+    return CannotRun(f"{text}; see noahpy --help")
+
+
+def _complain(text: str, status: int) -> int:
+    """One line on stderr, whatever is in it."""
+    line = text if text.isprintable() else text.encode("unicode_escape").decode()
+    try:
+        os.write(2, f"noahpy: {line}\n".encode())
+    except OSError:
+        pass  # stderr is closed: the status has to do
+    return status
+
+
+def _restore_sigpipe() -> None:
+    """Let `noahpy --help | head` end as other programs do; Python ignores SIGPIPE."""
+    import _signal  # not signal, which imports enum
+
+    _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
+
+
+def _die_of_interrupt() -> NoReturn:
+    import _signal
+
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    os.kill(os.getpid(), _signal.SIGINT)
+    os._exit(128 + _signal.SIGINT)  # the signal is blocked
