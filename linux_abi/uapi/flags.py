@@ -14,7 +14,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, ClassVar
+    from typing import ClassVar
 
 
 def _wanted(name: str, patterns: list[str]) -> bool:
@@ -29,8 +29,9 @@ def _wanted(name: str, patterns: list[str]) -> bool:
 class FlagSet:
     """The bits that have a name. Where a module has several names for a value, the first counts."""
 
-    names = ""  # of the constants, separated by blanks: "O_* -O_NDELAY" is all that start with O_ but one; the last word counts
+    names = ""  # of the constants: "O_* -O_NDELAY" is all that start with O_ but one; the last word that fits decides
     fields: tuple[int, ...] = ()  # masks of bits that together are one of several values
+    unnamed = "{:#x}"  # how bits without a name are written
     _rows: ClassVar[tuple[dict[int, dict[int, str]], list[tuple[int, str]], str]]
 
     @classmethod
@@ -40,27 +41,21 @@ class FlagSet:
             import sys
 
             patterns = cls.names.split()
-            scope: dict[str, Any] = vars(sys.modules[cls.__module__])
-            values: dict[int, str] = {}
-            for name, value in scope.items():
-                if type(value) is int and _wanted(name, patterns):
-                    values.setdefault(value, name)
             fields: dict[int, dict[int, str]] = {mask: {} for mask in cls.fields}
-            bits = []
-            for value, name in values.items():
-                mask = next((m for m in fields if not value & ~m), None)
-                if mask is None:
-                    bits.append((value, name))
-                elif value or mask == cls.fields[0]:
-                    fields[mask][value] = name
-            bits.sort(key=lambda row: -bin(row[0]).count("1"))
-            cls._rows = fields, bits, values.get(0, "0")
+            bits: dict[int, str] = {}
+            for name, value in vars(sys.modules[cls.__module__]).items():
+                if type(value) is int and _wanted(name, patterns):
+                    rows = next((fields[mask] for mask in fields if not value & ~mask), bits)
+                    rows.setdefault(value, name)
+            nothing = bits.pop(0, "0")
+            cls._rows = fields, sorted(bits.items(), key=lambda row: -bin(row[0]).count("1")), nothing
         return cls._rows
 
     @classmethod
     def _split(cls, value: int) -> tuple[list[str], int]:
+        """The names in `value` and the bits that are left."""
         fields, bits, _ = cls._table()
-        if value < 0 and -1 not in fields:
+        if value < 0:
             value &= 0xFFFFFFFF  # a C int's bits
         shown = []
         for mask, names in fields.items():
@@ -80,10 +75,10 @@ class FlagSet:
 
     @classmethod
     def show(cls, value: int) -> str:
-        """`value` as a C programmer would write it: names and, in hexadecimal, what has none."""
+        """`value` as a C programmer would write it: names and the number that is left."""
         shown, rest = cls._split(value)
         if rest:
-            shown.append(hex(rest))
+            shown.append(cls.unnamed.format(rest))
         return "|".join(shown) or cls._table()[2]
 
 

@@ -53,7 +53,7 @@ class ShmgetFlags(FlagSet):
     """shmget(2)'s `shmflg` above the permissions."""
 
     names = "IPC_CREAT IPC_EXCL SHM_HUGETLB SHM_NORESERVE"
-    fields = (0o777,)
+    unnamed = "0{:o}"
 
 
 class ShmatFlags(FlagSet):
@@ -66,7 +66,7 @@ class GetFlags(FlagSet):
     """semget(2)'s and msgget(2)'s flags above the permissions."""
 
     names = "IPC_CREAT IPC_EXCL"
-    fields = (0o777,)
+    unnamed = "0{:o}"
 
 
 class IpcCommand(Choice):

@@ -70,10 +70,10 @@ PTRACE_SINGLEBLOCK = 33
 class PtraceRequest(Choice):
     """ptrace(2)'s `request`."""
 
-    names = "PTRACE_*"
+    names = "PTRACE_* -PTRACE_O_* -PTRACE_EVENT_*"
 
 
 class PtraceOptions(FlagSet):
     """PTRACE_SETOPTIONS's."""
 
-    names = "PTRACE_O_*"
+    names = "PTRACE_O_* -PTRACE_O_MASK"

@@ -74,7 +74,8 @@ DT_WHT = 14
 class FileMode(FlagSet):
     """`st_mode`: type and permissions."""
 
-    names = "S_I*"
+    names = "S_IF* S_ISUID S_ISGID S_ISVTX"
+    unnamed = "0{:o}"
     fields = (S_IFMT,)
 
 
