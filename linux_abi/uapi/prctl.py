@@ -131,8 +131,10 @@ ARCH_MAP_VDSO_64 = 0x2003
 class PrctlOption(Choice):
     """prctl(2)'s `option`."""
 
-    names = "PR_* -PR_TSC_* -PR_MCE_KILL_* PR_MCE_KILL_GET -PR_SET_MM_* -PR_SET_PTRACER_ANY -PR_SET_VMA_* "
+    names = (
+        "PR_* -PR_TSC_* -PR_MCE_KILL_* PR_MCE_KILL_GET -PR_SET_MM_* -PR_SET_PTRACER_ANY -PR_SET_VMA_* "
         "-PR_CAP_AMBIENT_* -PR_SPEC_* -PR_SYS_DISPATCH_* -PR_SCHED_CORE_*"
+    )
 
 
 class ArchPrctlCode(Choice):
