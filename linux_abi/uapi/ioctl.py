@@ -1,0 +1,183 @@
+"""ioctl(2): requests on files, terminals, block devices and sockets, and what each one's argument is.
+
+A request whose argument holds pointers is not here: it can't be passed on as it is.
+"""
+
+from __future__ import annotations
+
+from .flags import Choice
+from .structs import Termios, Termios2, Timespec, Timeval, Winsize
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .layout import Struct
+
+# What the third argument is: not looked at, a plain value, or the address of what is read, written, or both.
+NONE, VALUE, IN, OUT, INOUT = range(5)
+
+_arguments: dict[int, tuple[int, int | type[Struct]]] = {}
+
+
+def _row(request: int, direction: int = NONE, argument: int | type[Struct] = 0) -> int:
+    _arguments[request] = direction, argument
+    return request
+
+
+def argument(request: int) -> tuple[int, int] | None:
+    """Direction and size in bytes of a request's argument (of its fixed part, if more follows); None: not known here."""
+    row = _arguments.get(request)
+    if row is None:
+        return None
+    direction, what = row
+    return direction, what if isinstance(what, int) else what.size
+
+
+# Terminals: ioctl_tty(2), ioctl_console(2)
+TCGETS = _row(0x5401, OUT, Termios)
+TCSETS = _row(0x5402, IN, Termios)
+TCSETSW = _row(0x5403, IN, Termios)
+TCSETSF = _row(0x5404, IN, Termios)
+TCGETA = _row(0x5405, OUT, 18)
+TCSETA = _row(0x5406, IN, 18)
+TCSETAW = _row(0x5407, IN, 18)
+TCSETAF = _row(0x5408, IN, 18)
+TCSBRK = _row(0x5409, VALUE)
+TCXONC = _row(0x540A, VALUE)
+TCFLSH = _row(0x540B, VALUE)
+TIOCEXCL = _row(0x540C)
+TIOCNXCL = _row(0x540D)
+TIOCSCTTY = _row(0x540E, VALUE)
+TIOCGPGRP = _row(0x540F, OUT, 4)
+TIOCSPGRP = _row(0x5410, IN, 4)
+TIOCOUTQ = _row(0x5411, OUT, 4)
+TIOCSTI = _row(0x5412, IN, 1)
+TIOCGWINSZ = _row(0x5413, OUT, Winsize)
+TIOCSWINSZ = _row(0x5414, IN, Winsize)
+TIOCMGET = _row(0x5415, OUT, 4)
+TIOCMBIS = _row(0x5416, IN, 4)
+TIOCMBIC = _row(0x5417, IN, 4)
+TIOCMSET = _row(0x5418, IN, 4)
+TIOCGSOFTCAR = _row(0x5419, OUT, 4)
+TIOCSSOFTCAR = _row(0x541A, IN, 4)
+FIONREAD = _row(0x541B, OUT, 4)
+TIOCINQ = FIONREAD
+TIOCCONS = _row(0x541D)
+TIOCPKT = _row(0x5420, IN, 4)
+FIONBIO = _row(0x5421, IN, 4)
+TIOCNOTTY = _row(0x5422)
+TIOCSETD = _row(0x5423, IN, 4)
+TIOCGETD = _row(0x5424, OUT, 4)
+TCSBRKP = _row(0x5425, VALUE)
+TIOCSBRK = _row(0x5427)
+TIOCCBRK = _row(0x5428)
+TIOCGSID = _row(0x5429, OUT, 4)
+TCGETS2 = _row(0x802C542A, OUT, Termios2)
+TCSETS2 = _row(0x402C542B, IN, Termios2)
+TCSETSW2 = _row(0x402C542C, IN, Termios2)
+TCSETSF2 = _row(0x402C542D, IN, Termios2)
+TIOCGPTN = _row(0x80045430, OUT, 4)
+TIOCSPTLCK = _row(0x40045431, IN, 4)
+TIOCGDEV = _row(0x80045432, OUT, 4)
+TIOCSIG = _row(0x40045436, VALUE)
+TIOCVHANGUP = _row(0x5437)
+TIOCGPKT = _row(0x80045438, OUT, 4)
+TIOCGPTLCK = _row(0x80045439, OUT, 4)
+TIOCGEXCL = _row(0x80045440, OUT, 4)
+TIOCGPTPEER = _row(0x5441, VALUE)
+TIOCGLCKTRMIOS = _row(0x5456, OUT, Termios)
+TIOCSLCKTRMIOS = _row(0x5457, IN, Termios)
+TIOCSERGETLSR = _row(0x5459, OUT, 4)
+TIOCMIWAIT = _row(0x545C, VALUE)
+TIOCGICOUNT = _row(0x545D, OUT, 80)
+KDMKTONE = _row(0x4B30, VALUE)
+KDGETLED = _row(0x4B31, OUT, 1)
+KDSETLED = _row(0x4B32, VALUE)
+KDGKBTYPE = _row(0x4B33, OUT, 1)
+KDSETMODE = _row(0x4B3A, VALUE)
+KDGETMODE = _row(0x4B3B, OUT, 4)
+KDGKBMODE = _row(0x4B44, OUT, 4)
+KDSKBMODE = _row(0x4B45, VALUE)
+VT_OPENQRY = _row(0x5600, OUT, 4)
+VT_GETMODE = _row(0x5601, OUT, 8)
+VT_SETMODE = _row(0x5602, IN, 8)
+VT_GETSTATE = _row(0x5603, OUT, 6)
+VT_RELDISP = _row(0x5605, VALUE)
+VT_ACTIVATE = _row(0x5606, VALUE)
+VT_WAITACTIVE = _row(0x5607, VALUE)
+VT_DISALLOCATE = _row(0x5608, VALUE)
+
+# Descriptors and files: ioctl(2), ioctl_iflags(2), ioctl_ficlone(2)
+FIONCLEX = _row(0x5450)
+FIOCLEX = _row(0x5451)
+FIOASYNC = _row(0x5452, IN, 4)
+FIOQSIZE = _row(0x5460, OUT, 8)
+FIBMAP = _row(0x1, INOUT, 4)
+FIGETBSZ = _row(0x2, OUT, 4)
+FIFREEZE = _row(0xC0045877)
+FITHAW = _row(0xC0045878)
+FITRIM = _row(0xC0185879, INOUT, 24)
+FICLONE = _row(0x40049409, VALUE)
+FICLONERANGE = _row(0x4020940D, IN, 32)
+FIDEDUPERANGE = _row(0xC0189436, INOUT, 24)
+FS_IOC_FIEMAP = _row(0xC020660B, INOUT, 32)
+FS_IOC_GETFLAGS = _row(0x80086601, OUT, 4)
+FS_IOC_SETFLAGS = _row(0x40086602, IN, 4)
+FS_IOC_GETVERSION = _row(0x80087601, OUT, 4)
+FS_IOC_SETVERSION = _row(0x40087602, IN, 4)
+FS_IOC_FSGETXATTR = _row(0x801C581F, OUT, 28)
+FS_IOC_FSSETXATTR = _row(0x401C5820, IN, 28)
+FS_IOC_GETFSLABEL = _row(0x81009431, OUT, 256)
+FS_IOC_SETFSLABEL = _row(0x41009432, IN, 256)
+
+# Block devices
+BLKROSET = _row(0x125D, IN, 4)
+BLKROGET = _row(0x125E, OUT, 4)
+BLKRRPART = _row(0x125F)
+BLKGETSIZE = _row(0x1260, OUT, 8)
+BLKFLSBUF = _row(0x1261)
+BLKRASET = _row(0x1262, VALUE)
+BLKRAGET = _row(0x1263, OUT, 8)
+BLKSECTGET = _row(0x1267, OUT, 2)
+BLKSSZGET = _row(0x1268, OUT, 4)
+BLKBSZGET = _row(0x80081270, OUT, 4)
+BLKBSZSET = _row(0x40081271, IN, 4)
+BLKGETSIZE64 = _row(0x80081272, OUT, 8)
+BLKDISCARD = _row(0x1277, IN, 16)
+BLKIOMIN = _row(0x1278, OUT, 4)
+BLKIOOPT = _row(0x1279, OUT, 4)
+BLKALIGNOFF = _row(0x127A, OUT, 4)
+BLKPBSZGET = _row(0x127B, OUT, 4)
+BLKDISCARDZEROES = _row(0x127C, OUT, 4)
+BLKSECDISCARD = _row(0x127D, IN, 16)
+BLKROTATIONAL = _row(0x127E, OUT, 2)
+BLKZEROOUT = _row(0x127F, IN, 16)
+
+# Sockets: socket(7), netdevice(7)
+FIOSETOWN = _row(0x8901, IN, 4)
+SIOCSPGRP = _row(0x8902, IN, 4)
+FIOGETOWN = _row(0x8903, OUT, 4)
+SIOCGPGRP = _row(0x8904, OUT, 4)
+SIOCATMARK = _row(0x8905, OUT, 4)
+SIOCGSTAMP = _row(0x8906, OUT, Timeval)
+SIOCGSTAMPNS = _row(0x8907, OUT, Timespec)
+SIOCGIFNAME = _row(0x8910, INOUT, 40)
+SIOCGIFFLAGS = _row(0x8913, INOUT, 40)
+SIOCSIFFLAGS = _row(0x8914, IN, 40)
+SIOCGIFADDR = _row(0x8915, INOUT, 40)
+SIOCSIFADDR = _row(0x8916, IN, 40)
+SIOCGIFDSTADDR = _row(0x8917, INOUT, 40)
+SIOCGIFBRDADDR = _row(0x8919, INOUT, 40)
+SIOCGIFNETMASK = _row(0x891B, INOUT, 40)
+SIOCGIFMETRIC = _row(0x891D, INOUT, 40)
+SIOCGIFMTU = _row(0x8921, INOUT, 40)
+SIOCSIFMTU = _row(0x8922, IN, 40)
+SIOCGIFHWADDR = _row(0x8927, INOUT, 40)
+SIOCGIFINDEX = _row(0x8933, INOUT, 40)
+SIOCGIFTXQLEN = _row(0x8942, INOUT, 40)
+SIOCGIFMAP = _row(0x8970, INOUT, 40)
+
+
+class IoctlRequest(Choice):
+    """ioctl(2)'s `op`."""
+
+    names = "TC* TIOC* FIO* FI* FS_IOC_* BLK* SIOC* KD* VT_*"
