@@ -76,10 +76,10 @@ static void flags(void) {
     CHECK(writes[0] == 1);
     CHECK(map(NULL, 3l << 30, RW, ANON | MAP_NORESERVE)[(3l << 30) - 1] == 0);
 
-    /* A stack grows down into the gap below, when that is touched. */
-    char *room = map(NULL, 64 * PAGE, PROT_NONE, ANON);
-    CHECK(munmap(room, 64 * PAGE) == 0);
-    char *stack = map(room + 60 * PAGE, PAGE, RW, ANON | MAP_FIXED | MAP_GROWSDOWN);
+    /* A stack grows down into the gap below, when that is touched: a gap of more than stack_guard_gap, 256 pages. */
+    char *room = map(NULL, 1024 * PAGE, PROT_NONE, ANON);
+    CHECK(munmap(room, 1024 * PAGE) == 0);
+    char *stack = map(room + 1000 * PAGE, PAGE, RW, ANON | MAP_FIXED | MAP_GROWSDOWN);
     *(volatile char *)(stack - PAGE) = 1;
     CHECK(stack[-PAGE] == 1 && kernel_reads(stack - PAGE));
 }

@@ -1,0 +1,119 @@
+"""What tests share: the engines on which a program runs, and the compiler for guest programs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CACHE = ROOT / ".cache"
+
+# Set for a sanitized noahpy (make asan): the sanitizer's library is for noahpy, not for pytest's children and not for guests.
+PRELOAD = os.environ.pop("LD_PRELOAD", None)
+
+
+class Result(NamedTuple):
+    """How a program ended: `status` is its exit status or minus the signal that killed it."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+
+class Engine:
+    """A way to run a program."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.is_native = name == "native"
+        self.command = [] if self.is_native else noahpy_command(*{"kvm-nofast": ["--no-fast"]}.get(name, []))
+
+    def run(
+        self,
+        argv: list[str | os.PathLike[str]],
+        *,
+        stdin: bytes = b"",
+        env: dict[str, str] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        timeout: float = 60,
+    ) -> Result:
+        """Run `argv`; what outlives `timeout` seconds is killed with all that it started, and the test fails."""
+        argv = [*self.command, *argv]
+        with subprocess.Popen(
+            argv, stdin=-1, stdout=-1, stderr=-1, env=self.environment(env), cwd=cwd, start_new_session=True
+        ) as process:
+            try:
+                stdout, stderr = process.communicate(stdin, timeout)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+        return Result(process.returncode, stdout, stderr)
+
+    def environment(self, env: dict[str, str] | None = None) -> dict[str, str]:
+        """The environment to start `command` with when the program's own is to be `env` (default: the tests' own)."""
+        env = dict(os.environ) if env is None else env
+        return env if self.is_native or PRELOAD is None else {**env, "LD_PRELOAD": PRELOAD}
+
+
+def noahpy_command(*options: str) -> list[str]:
+    """The noahpy that belongs to the interpreter that runs the tests."""
+    script = Path(sys.executable).with_name("noahpy")
+    start = [str(script)] if script.exists() else [sys.executable, "-m", "noahpy"]
+    return [*start, *(["--unset", "LD_PRELOAD"] if PRELOAD else []), *options]
+
+
+@pytest.fixture(scope="session")
+def kvm() -> None:
+    """Needs a working KVM: skips, or fails if NOAHPY_REQUIRE=kvm says that there is one."""
+    doctor = Engine("kvm")
+    result = subprocess.run([*noahpy_command()[:-2 if PRELOAD else None], "doctor"], env=doctor.environment(), capture_output=True)
+    if result.returncode:
+        why = (result.stdout + result.stderr).decode()
+        if os.environ.get("NOAHPY_REQUIRE") == "kvm":
+            pytest.fail(f"no KVM, though NOAHPY_REQUIRE=kvm:\n{why}", pytrace=False)
+        pytest.skip(f"no KVM: {why}")
+
+
+@pytest.fixture(params=["native", "kvm", "kvm-nofast"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Each way to run a program in turn."""
+    if request.param != "native":
+        request.getfixturevalue("kvm")
+    return Engine(request.param)
+
+
+@pytest.fixture(scope="session")
+def native() -> Engine:
+    """The host itself, to compare with."""
+    return Engine("native")
+
+
+@pytest.fixture(scope="session")
+def compile_c() -> Callable[..., Path]:
+    """`compile_c(source, *flags, cc="gcc")`: the program made of one C file, kept as long as nothing of it changes."""
+
+    def compile_c(source: Path, *flags: str, cc: str = "gcc") -> Path:
+        compiler = shutil.which(cc)
+        assert compiler, f"no {cc}: make test installs what tests need"
+        command = [compiler, "-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", str(source), *flags]
+        inputs = [source, *sorted(source.parent.glob("*.h"))]
+        content = b"\0".join([*(path.read_bytes() for path in inputs), *map(str.encode, command)])
+        folder = CACHE / "guest"
+        program = folder / f"{source.stem}-{hashlib.sha256(content).hexdigest()[:16]}"
+        if not program.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            partial = program.with_suffix(f".{os.getpid()}")
+            subprocess.run([*command, "-o", str(partial)], check=True)
+            partial.rename(program)
+        return program
+
+    return compile_c
