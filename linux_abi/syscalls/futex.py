@@ -4,32 +4,33 @@ from __future__ import annotations
 
 from ..errors import LinuxError
 from ..syscall import SYS, forward, syscall
-from ..types import In, Int, Pid, Ptr, Size, UInt, ULong
+from ..types import Flags, In, Int, Pid, Ptr, Size, UInt, ULong
 from ..uapi.errno import EINTR, EINVAL, EPERM, ERESTART_RESTARTBLOCK
+from ..uapi.futex import (
+    FUTEX_CMD_MASK,
+    FUTEX_LOCK_PI,
+    FUTEX_LOCK_PI2,
+    FUTEX_WAIT,
+    FUTEX_WAIT_BITSET,
+    FUTEX_WAIT_REQUEUE_PI,
+    FUTEX_WAITV_MAX,
+    FutexOperation,
+)
 from ..uapi.structs import FutexWaitv, RobustListHead, Timespec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..task import Task
 
-# Operations of futex(2); FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME may be added (linux/futex.h).
-FUTEX_WAIT = 0
-FUTEX_LOCK_PI = 6
-FUTEX_WAIT_BITSET = 9
-FUTEX_WAIT_REQUEUE_PI = 11
-FUTEX_LOCK_PI2 = 13
-_OPERATION = 0x7F
 _WITH_TIMEOUT = frozenset((FUTEX_WAIT, FUTEX_LOCK_PI, FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI, FUTEX_LOCK_PI2))
 _GO_ON_AFTER_SIGNAL = frozenset((FUTEX_WAIT, FUTEX_WAIT_BITSET))
 
-FUTEX_WAITV_MAX = 128
-
 
 @syscall(restart=SYS)
-def futex(task: Task, uaddr: Ptr, futex_op: Int, val: UInt, timeout: ULong, uaddr2: Ptr, val3: UInt) -> int:
+def futex(task: Task, uaddr: Ptr, futex_op: Flags[FutexOperation], val: UInt, timeout: ULong, uaddr2: Ptr, val3: UInt) -> int:
     """Wait for, wake and hand over waiters at a word of memory."""
     address = task.mm.host_address
-    operation = futex_op & _OPERATION
+    operation = futex_op & FUTEX_CMD_MASK
     host_timeout = address(timeout) if operation in _WITH_TIMEOUT else timeout  # there it is `val2`, a number
     result = task.host.futex(address(uaddr), futex_op, val, host_timeout, address(uaddr2), val3)
     if result == -EINTR and timeout and operation in _GO_ON_AFTER_SIGNAL:

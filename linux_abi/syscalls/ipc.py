@@ -4,8 +4,38 @@ from __future__ import annotations
 
 from ..errors import LinuxError
 from ..syscall import NEVER, forward, syscall
-from ..types import Fd, In, InBuf, Int, Long, Mode, OutBuf, Ptr, Size, Str, UInt, ULong
+from ..types import Fd, Flags, In, InBuf, Int, Long, Mode, OutBuf, Ptr, Size, Str, UInt, ULong
 from ..uapi.errno import EEXIST, EINVAL
+from ..uapi.ipc import (
+    GETALL,
+    IPC_INFO,
+    IPC_SET,
+    IPC_STAT,
+    SEM_INFO,
+    SEM_STAT,
+    SEM_STAT_ANY,
+    SETALL,
+    SHM_EXEC,
+    SHM_RDONLY,
+    SHM_REMAP,
+    SHM_RND,
+    GetFlags,
+    IpcCommand,
+    MessageFlags,
+    SemctlCommand,
+    ShmatFlags,
+    ShmgetFlags,
+)
+from ..uapi.mman import (
+    MAP_ANONYMOUS,
+    MAP_FIXED,
+    MAP_FIXED_NOREPLACE,
+    MAP_NORESERVE,
+    MAP_PRIVATE,
+    PROT_EXEC,
+    PROT_READ,
+    PROT_WRITE,
+)
 from ..uapi.structs import Sigevent, Timespec
 
 TYPE_CHECKING = False
@@ -17,7 +47,7 @@ if TYPE_CHECKING:
 
 
 @forward
-def semget(key: Int, nsems: Int, semflg: Int) -> None:
+def semget(key: Int, nsems: Int, semflg: Flags[GetFlags]) -> None:
     """Find or make a set of semaphores."""
 
 
@@ -31,15 +61,13 @@ def semtimedop(semid: Int, sops: Ptr, nsops: UInt, timeout: In[Timespec]) -> Non
     """Change semaphores, waiting no longer than a time."""
 
 
-# Commands of semctl(2) whose fourth argument is an address: IPC_SET, IPC_STAT, IPC_INFO, GETALL, SETALL, SEM_STAT,
-# SEM_INFO, SEM_STAT_ANY (linux/ipc.h, linux/sem.h).
-_SEMCTL_ADDRESS = frozenset((1, 2, 3, 13, 17, 18, 19, 20))
+_WITH_ADDRESS = frozenset((IPC_SET, IPC_STAT, IPC_INFO, GETALL, SETALL, SEM_STAT, SEM_INFO, SEM_STAT_ANY))
 
 
 @syscall
-def semctl(task: Task, semid: Int, semnum: Int, op: Int, arg: ULong) -> int:
+def semctl(task: Task, semid: Int, semnum: Int, op: Flags[SemctlCommand], arg: ULong) -> int:
     """Look at, set or remove a set of semaphores."""
-    if op in _SEMCTL_ADDRESS:
+    if op in _WITH_ADDRESS:
         return task.host.semctl(semid, semnum, op, task.mm.host_address(arg))
     return task.host.semctl(semid, semnum, op, arg)
 
@@ -48,22 +76,22 @@ def semctl(task: Task, semid: Int, semnum: Int, op: Int, arg: ULong) -> int:
 
 
 @forward
-def msgget(key: Int, msgflg: Int) -> None:
+def msgget(key: Int, msgflg: Flags[GetFlags]) -> None:
     """Find or make a message queue."""
 
 
 @forward(restart=NEVER)
-def msgsnd(msqid: Int, msgp: InBuf, msgsz: Size, msgflg: Int) -> None:
+def msgsnd(msqid: Int, msgp: InBuf, msgsz: Size, msgflg: Flags[MessageFlags]) -> None:
     """Put a message into a queue."""
 
 
 @forward(restart=NEVER)
-def msgrcv(msqid: Int, msgp: OutBuf, msgsz: Size, msgtyp: Long, msgflg: Int) -> None:
+def msgrcv(msqid: Int, msgp: OutBuf, msgsz: Size, msgtyp: Long, msgflg: Flags[MessageFlags]) -> None:
     """Take a message out of a queue."""
 
 
 @forward
-def msgctl(msqid: Int, op: Int, buf: Ptr) -> None:
+def msgctl(msqid: Int, op: Flags[IpcCommand], buf: Ptr) -> None:
     """Look at, set or remove a message queue."""
 
 
@@ -71,30 +99,22 @@ def msgctl(msqid: Int, op: Int, buf: Ptr) -> None:
 
 
 @forward
-def shmget(key: Int, size: Size, shmflg: Int) -> None:
+def shmget(key: Int, size: Size, shmflg: Flags[ShmgetFlags]) -> None:
     """Find or make a segment of shared memory."""
 
 
 @forward
-def shmctl(shmid: Int, op: Int, buf: Ptr) -> None:
+def shmctl(shmid: Int, op: Flags[IpcCommand], buf: Ptr) -> None:
     """Look at, set or remove a segment of shared memory."""
 
 
-IPC_STAT = 2
-SHM_RDONLY = 0o10000
-SHM_RND = 0o20000
-SHM_REMAP = 0o40000
-SHM_EXEC = 0o100000
-
-_PROT_READ, _PROT_WRITE, _PROT_EXEC = 1, 2, 4
-_MAP_PRIVATE, _MAP_FIXED, _MAP_ANONYMOUS, _MAP_NORESERVE, _MAP_FIXED_NOREPLACE = 2, 0x10, 0x20, 0x4000, 0x100000
 _PAGE = 4096  # SHMLBA too
 _SHMID_DS_SIZE = 112  # struct shmid64_ds (asm-generic/shmbuf.h)
 _SHM_SEGSZ = slice(48, 56)
 
 
 @syscall(missing="/proc/self/maps shows an attached segment as anonymous memory")
-def shmat(task: Task, shmid: Int, shmaddr: Ptr, shmflg: Int) -> int:
+def shmat(task: Task, shmid: Int, shmaddr: Ptr, shmflg: Flags[ShmatFlags]) -> int:
     """Attach a segment of shared memory.
 
     Anonymous memory takes the place first, so that the address space's book and the page tables know it; the host then
@@ -117,10 +137,10 @@ def shmat(task: Task, shmid: Int, shmaddr: Ptr, shmflg: Int) -> int:
         return result
     size = -(-int.from_bytes(status[_SHM_SEGSZ], "little") // _PAGE) * _PAGE
 
-    prot = _PROT_READ | (0 if shmflg & SHM_RDONLY else _PROT_WRITE) | (_PROT_EXEC if shmflg & SHM_EXEC else 0)
-    flags = _MAP_PRIVATE | _MAP_ANONYMOUS | _MAP_NORESERVE
+    prot = PROT_READ | (0 if shmflg & SHM_RDONLY else PROT_WRITE) | (PROT_EXEC if shmflg & SHM_EXEC else 0)
+    flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
     if addr:
-        flags |= _MAP_FIXED if shmflg & SHM_REMAP else _MAP_FIXED_NOREPLACE
+        flags |= MAP_FIXED if shmflg & SHM_REMAP else MAP_FIXED_NOREPLACE
     try:
         place = mm.mmap(addr, size, prot, flags, -1, 0)
     except LinuxError as error:

@@ -9,21 +9,17 @@ from __future__ import annotations
 
 from ..errors import LinuxError
 from ..syscall import syscall
-from ..types import In, Out, Pid, UInt
+from ..types import Flags, In, Out, Pid
+from ..uapi.capability import _LINUX_CAPABILITY_VERSION_3, CAP_SYS_RESOURCE
 from ..uapi.errno import EINVAL, EPERM
+from ..uapi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_NOFILE, RLIMIT_STACK, Resource
 from ..uapi.structs import CapData, CapHeader, Rlimit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..task import Task
 
-RLIMIT_DATA = 2
-RLIMIT_STACK = 3
-RLIMIT_NOFILE = 7
-RLIMIT_AS = 9
 _KEPT = frozenset((RLIMIT_DATA, RLIMIT_STACK, RLIMIT_AS))
-_CAP_SYS_RESOURCE = 24
-_CAPABILITY_VERSION_3 = 0x20080522
 
 
 def limit(task: Task, resource: int) -> Rlimit:
@@ -58,28 +54,28 @@ def set_limit(task: Task, resource: int, new: Rlimit) -> None:
 def _may_raise(task: Task) -> bool:
     """Whether the thread has CAP_SYS_RESOURCE (capabilities(7))."""
     data = bytearray(2 * CapData.size)
-    result = task.host.capget(CapHeader.pack(_CAPABILITY_VERSION_3, 0), data)
+    result = task.host.capget(CapHeader.pack(_LINUX_CAPABILITY_VERSION_3, 0), data)
     if result < 0:
         raise LinuxError(-result)
-    return bool(CapData.unpack_from(data).effective >> _CAP_SYS_RESOURCE & 1)
+    return bool(CapData.unpack_from(data).effective >> CAP_SYS_RESOURCE & 1)
 
 
 @syscall
-def getrlimit(task: Task, resource: UInt, rlim: Out[Rlimit]) -> int:
+def getrlimit(task: Task, resource: Flags[Resource], rlim: Out[Rlimit]) -> int:
     """A resource's soft and hard limit."""
     task.mm.write(rlim, bytes(limit(task, resource)))
     return 0
 
 
 @syscall
-def setrlimit(task: Task, resource: UInt, rlim: In[Rlimit]) -> int:
+def setrlimit(task: Task, resource: Flags[Resource], rlim: In[Rlimit]) -> int:
     """Set a resource's soft and hard limit."""
     set_limit(task, resource, Rlimit.unpack(task.mm.read(rlim, Rlimit.size)))
     return 0
 
 
 @syscall(missing="of another guest process, memory limits are its VMM's")
-def prlimit64(task: Task, pid: Pid, resource: UInt, new_limit: In[Rlimit], old_limit: Out[Rlimit]) -> int:
+def prlimit64(task: Task, pid: Pid, resource: Flags[Resource], new_limit: In[Rlimit], old_limit: Out[Rlimit]) -> int:
     """Get and set a process's limits."""
     mm, host = task.mm, task.host
     if pid not in (0, host.getpid(), host.gettid()):

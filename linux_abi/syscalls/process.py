@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from ..syscall import forward, refuse, syscall
 from ..task import TaskExit
-from ..types import Fd, In, InOut, Int, Out, Pid, Ptr, UInt, ULong
+from ..types import Fd, Flags, In, InOut, Int, Out, Pid, Ptr, UInt, ULong
 from ..uapi.errno import ENOSYS, EPERM
+from ..uapi.resource import PriorityWhich, RusageWho
+from ..uapi.sched import KCMP_EPOLL_TFD, KCMP_FILE, KcmpType, MembarrierCommand, SchedPolicy
 from ..uapi.structs import CapData, CapHeader, Rusage, SchedAttr, SchedParam, Timespec
 
 TYPE_CHECKING = False
@@ -180,12 +182,12 @@ def capset(hdrp: InOut[CapHeader], datap: In[CapData]) -> None:
 
 
 @forward
-def getpriority(which: Int, who: Pid) -> None:
+def getpriority(which: Flags[PriorityWhich], who: Pid) -> None:
     """20 minus the nice value."""
 
 
 @forward
-def setpriority(which: Int, who: Pid, prio: Int) -> None:
+def setpriority(which: Flags[PriorityWhich], who: Pid, prio: Int) -> None:
     """Set the nice value."""
 
 
@@ -215,7 +217,7 @@ def sched_getparam(pid: Pid, param: Out[SchedParam]) -> None:
 
 
 @forward
-def sched_setscheduler(pid: Pid, policy: Int, param: In[SchedParam]) -> None:
+def sched_setscheduler(pid: Pid, policy: Flags[SchedPolicy], param: In[SchedParam]) -> None:
     """Set the scheduling policy."""
 
 
@@ -225,12 +227,12 @@ def sched_getscheduler(pid: Pid) -> None:
 
 
 @forward
-def sched_get_priority_max(policy: Int) -> None:
+def sched_get_priority_max(policy: Flags[SchedPolicy]) -> None:
     """The highest priority of a policy."""
 
 
 @forward
-def sched_get_priority_min(policy: Int) -> None:
+def sched_get_priority_min(policy: Flags[SchedPolicy]) -> None:
     """The lowest priority of a policy."""
 
 
@@ -265,7 +267,7 @@ def getcpu(cpu: Ptr, node: Ptr, tcache: Ptr) -> None:
 
 
 @forward
-def membarrier(cmd: Int, flags: UInt, cpu_id: Int) -> None:
+def membarrier(cmd: Flags[MembarrierCommand], flags: UInt, cpu_id: Int) -> None:
     """Memory barriers on all threads: the interrupt that the host sends makes a vCPU exit, which is one."""
 
 
@@ -300,23 +302,19 @@ def process_mrelease(pidfd: Fd, flags: UInt) -> None:
     """Free the memory of a process that is dying."""
 
 
-_KCMP_FILE = 0
-_KCMP_EPOLL_TFD = 7
-
-
 @syscall
-def kcmp(task: Task, pid1: Pid, pid2: Pid, type: Int, idx1: ULong, idx2: ULong) -> int:
+def kcmp(task: Task, pid1: Pid, pid2: Pid, type: Flags[KcmpType], idx1: ULong, idx2: ULong) -> int:
     """Whether two processes share a kernel object."""
     visible = task.group.fds.visible
-    if type == _KCMP_FILE:
+    if type == KCMP_FILE:
         return task.host.kcmp(pid1, pid2, type, visible(idx1), visible(idx2))
-    if type == _KCMP_EPOLL_TFD:
+    if type == KCMP_EPOLL_TFD:
         return task.host.kcmp(pid1, pid2, type, visible(idx1), task.mm.host_address(idx2))
     return task.host.kcmp(pid1, pid2, type, idx1, idx2)
 
 
 @forward
-def getrusage(who: Int, usage: Out[Rusage]) -> None:
+def getrusage(who: Flags[RusageWho], usage: Out[Rusage]) -> None:
     """Resources used, by the VMM for the guest included."""
 
 
