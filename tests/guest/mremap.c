@@ -44,7 +44,7 @@ static void anonymous(void) {
     CHECK(is_numbered(room + 3 * PAGE, 1, 1) && is_numbered(room + 6 * PAGE, 1, 4) && !kernel_reads(q + PAGE));
 
     p = numbered(4);
-    q = mremap(p, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
+    q = mremap(p, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
     CHECK(q != MAP_FAILED && is_numbered(q, 4, 1) && p[0] == 0 && p[3 * PAGE] == 0);
     p[0] = 9;
     CHECK(q[0] == 1);

@@ -1,0 +1,27 @@
+/* ioctl(2) on files, pipes and what is no terminal. */
+#include "check.h"
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+
+int main(void) {
+    int fd = make_file("file", "0123456789", 10), p[2], n = -1;
+    CHECK(pipe(p) == 0 && write(p[1], "abc", 3) == 3);
+    CHECK(ioctl(fd, FIONREAD, &n) == 0 && n == 10 && lseek(fd, 4, SEEK_SET) == 4);
+    CHECK(ioctl(fd, FIONREAD, &n) == 0 && n == 6);
+    CHECK(ioctl(p[0], FIONREAD, &n) == 0 && n == 3);
+    n = 1;
+    CHECK(ioctl(p[0], FIONBIO, &n) == 0 && (fcntl(p[0], F_GETFL) & O_NONBLOCK));
+    CHECK(ioctl(fd, FIOCLEX) == 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC && ioctl(fd, FIONCLEX) == 0 && fcntl(fd, F_GETFD) == 0);
+    CHECK(ioctl(fd, FIGETBSZ, &n) == 0 && n >= 512);
+    struct termios t;
+    struct winsize w;
+    CHECK_ERRNO(ioctl(fd, TCGETS, &t), ENOTTY);
+    CHECK_ERRNO(ioctl(p[0], TIOCGWINSZ, &w), ENOTTY);
+    CHECK_ERRNO(ioctl(open("/dev/null", O_RDWR), TCGETS, &t), ENOTTY);
+    CHECK(!isatty(fd) && errno == ENOTTY);
+    CHECK_ERRNO(ioctl(fd, 0x12345678, &n), ENOTTY);
+    CHECK_ERRNO(ioctl(99, FIONREAD, &n), EBADF);
+    CHECK_ERRNO(ioctl(p[0], FIONREAD, 8), EFAULT);
+    CHECK_ERRNO(ioctl(open("file", O_PATH), FIONREAD, &n), EBADF);
+}
