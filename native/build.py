@@ -34,7 +34,7 @@ class BuildNative(build_ext):
             sources=[str(path) for path in sources],
             depends=[str(path) for path in others],
             include_dirs=[str(NATIVE)],
-            extra_compile_args=["-std=gnu11", "-O2", "-Wall", "-Wextra", "-fvisibility=hidden"],
+            extra_compile_args=["-std=gnu11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-fvisibility=hidden"],
             py_limited_api=True,
         )
         generated = self.get_finalized_command("build").build_temp
