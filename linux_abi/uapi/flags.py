@@ -48,7 +48,7 @@ class FlagSet:
                     rows = next((fields[mask] for mask in fields if not value & ~mask), bits)
                     rows.setdefault(value, name)
             nothing = bits.pop(0, "0")
-            cls._rows = fields, sorted(bits.items(), key=lambda row: -bin(row[0]).count("1")), nothing
+            cls._rows = fields, sorted(bits.items(), key=lambda row: -row[0].bit_count()), nothing
         return cls._rows
 
     @classmethod

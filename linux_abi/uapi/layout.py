@@ -29,7 +29,19 @@ if TYPE_CHECKING:
     s16: TypeAlias = int
     s32: TypeAlias = int
     s64: TypeAlias = int
-    array: TypeAlias = tuple[int, ...]
+    char108: TypeAlias = bytes
+    char65: TypeAlias = bytes
+    pad2: TypeAlias = None
+    pad24: TypeAlias = None
+    pad28: TypeAlias = None
+    pad32: TypeAlias = None
+    pad4: TypeAlias = None
+    pad44: TypeAlias = None
+    pad64: TypeAlias = None
+    pad96: TypeAlias = None
+    u32x2: TypeAlias = tuple[int, ...]
+    u64x3: TypeAlias = tuple[int, ...]
+    u8x19: TypeAlias = tuple[int, ...]
 
 _SCALARS = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q", "s8": "b", "s16": "h", "s32": "i", "s64": "q"}
 
@@ -41,9 +53,7 @@ def _field(index: int) -> property:
 class _Kind:
     """A field's type: its codes for `struct`, size and alignment in bytes, and how its flat values become one."""
 
-    __slots__ = ("code", "size", "align", "count", "zero", "join")
-
-    def __init__(self, code: str, size: int, align: int, count: int, zero: Any, join: Callable[[Any], Any] | None) -> None:
+    def __init__(self, code: str, size: int, align: int, *, count: int, zero: Any, join: Callable[[Any], Any] | None) -> None:
         self.code = code
         self.size = size
         self.align = align
@@ -52,22 +62,23 @@ class _Kind:
         self.join = join  # None: the flat value is the field's
 
 
-def _kind(text: str, owner: type) -> _Kind:
+def kind_of(text: str, owner: type) -> _Kind:
+    """The type that an annotation in the class `owner` names."""
     if text in _SCALARS:
         size = int(text[1:]) // 8
-        return _Kind(_SCALARS[text], size, size, 1, 0, None)
+        return _Kind(_SCALARS[text], size, size, count=1, zero=0, join=None)
     if text[:4] == "char":
-        return _Kind(f"{text[4:]}s", int(text[4:]), 1, 1, b"", None)
+        return _Kind(f"{text[4:]}s", int(text[4:]), 1, count=1, zero=b"", join=None)
     if text[:3] == "pad":
-        return _Kind(f"{text[3:]}x", int(text[3:]), 1, 0, None, None)
+        return _Kind(f"{text[3:]}x", int(text[3:]), 1, count=0, zero=None, join=None)
     if text[0] in "us" and "x" in text:
         scalar, _, number = text.partition("x")
         size, count = int(scalar[1:]) // 8, int(number)
-        return _Kind(_SCALARS[scalar] * count, size * count, size, count, (0,) * count, tuple)
+        return _Kind(_SCALARS[scalar] * count, size * count, size, count=count, zero=(0,) * count, join=tuple)
     import sys
 
     struct: type[Struct] = vars(sys.modules[owner.__module__])[text]
-    return _Kind(struct._code, struct.size, struct._align, struct._count, struct(), struct._join)
+    return _Kind(struct._code, struct.size, struct._align, count=struct._count, zero=struct(), join=struct._join)
 
 
 class _StructType(type):
@@ -76,14 +87,14 @@ class _StructType(type):
     def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> _StructType:
         namespace["__slots__"] = ()
         if bases[0] is not tuple:
-            namespace["_rows"] = {**bases[0]._rows, **namespace.get("__annotations__", {})}
+            namespace["_rows"] = {**vars(bases[0])["_rows"], **namespace.get("__annotations__", {})}
             bases = (Struct,)
         return super().__new__(mcs, name, bases, namespace)
 
     def __getattr__(cls, name: str) -> Any:
         if "size" in vars(cls) or cls is Struct:
             raise AttributeError(f"{cls.__name__} has no {name}")
-        cls._lay_out()  # type: ignore[attr-defined]
+        cls._lay_out()
         return getattr(cls, name)
 
 
@@ -95,8 +106,8 @@ class Struct(tuple, metaclass=_StructType):  # type: ignore[type-arg]
 
     packed_ = False  # __attribute__((packed))
     size_at_least_ = 0  # bytes: for a view of a union
-    _rows: dict[str, str] = {}  # field: type
     c_name_ = ""  # as the headers write it; "" where no header has it
+    _rows: ClassVar[dict[str, str]] = {}  # field: type
 
     if TYPE_CHECKING:
         size: ClassVar[int]  # bytes
@@ -109,10 +120,10 @@ class Struct(tuple, metaclass=_StructType):  # type: ignore[type-arg]
         _align: ClassVar[int]
         _count: ClassVar[int]
 
-    def __new__(cls: type[S], *values: Any, **named: Any) -> S:
+    def __new__(cls: type[S], *values: Any, **named: Any) -> S:  # noqa: D102  the class says it
         missing = cls.fields[len(values) :]
         if missing:
-            values += tuple([named.pop(n, k.zero) for n, k in zip(missing, cls._kinds[len(values) :])])
+            values += tuple([named.pop(n, k.zero) for n, k in zip(missing, cls._kinds[len(values) :], strict=True)])
         if named or len(values) > len(cls.fields):
             raise TypeError(f"{cls.__name__} has the fields {', '.join(cls.fields)}")
         return tuple.__new__(cls, values)
@@ -142,10 +153,10 @@ class Struct(tuple, metaclass=_StructType):  # type: ignore[type-arg]
 
     def replace(self: S, **named: Any) -> S:
         """The same with other values for the fields that are named."""
-        return type(self)(**{**dict(zip(self.fields, self)), **named})
+        return type(self)(**{**dict(zip(self.fields, self, strict=True)), **named})
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join([f'{n}={v!r}' for n, v in zip(self.fields, self)])})"
+        return f"{type(self).__name__}({', '.join([f'{n}={v!r}' for n, v in zip(self.fields, self, strict=True)])})"
 
     @classmethod
     def _join(cls: type[S], flat: tuple[Any, ...]) -> S:
@@ -179,7 +190,7 @@ class Struct(tuple, metaclass=_StructType):  # type: ignore[type-arg]
         offsets: dict[str, int] = {}
         code, offset, align = "", 0, 1
         for name, text in cls._rows.items():
-            kind = _kind(text, cls)
+            kind = kind_of(text, cls)
             step = 1 if cls.packed_ else kind.align
             padding = -offset % step
             offsets[name] = offset + padding
@@ -199,7 +210,7 @@ class Struct(tuple, metaclass=_StructType):  # type: ignore[type-arg]
         cls._align = align
         cls._kinds = kinds
         cls._count = sum([kind.count for kind in kinds])
-        cls._plain = not any([kind.join for kind in kinds])
+        cls._plain = all(kind.join is None for kind in kinds)
         cls.fields = tuple(fields)
         cls.offsets = offsets
         cls.size = end

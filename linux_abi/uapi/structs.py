@@ -7,11 +7,7 @@ from .structs_x86_64 import EpollEvent, FpxSwBytes, Sigcontext, Stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .layout import array, s16, s32, s64, u8, u16, u32, u64
-
-    char65 = char108 = bytes
-    u8x19 = u32x2 = u64x3 = array
-    pad2 = pad4 = pad20 = pad32 = pad44 = pad96 = None
+    from .layout import char65, char108, pad2, pad4, pad32, pad44, pad96, s16, s32, s64, u8, u8x19, u16, u32, u32x2, u64, u64x3
 
 __all__ = ["EpollEvent", "FpxSwBytes", "Sigcontext", "Stat"]
 
@@ -70,7 +66,6 @@ class LinuxDirent64(Struct):
 class FileHandle(Struct):
     """Head of name_to_handle_at(2)'s; `handle_bytes` bytes follow."""
 
-    c_name_ = "struct file_handle"
     handle_bytes: u32
     handle_type: s32
 

@@ -6,12 +6,12 @@ from .layout import Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .layout import s64, u16, u32, u64
-
-    pad4 = pad24 = pad28 = pad64 = None
+    from .layout import pad4, pad24, pad28, pad64, s64, u16, u32, u64
 
 
 class Stat(Struct):
+    """stat(2)'s."""
+
     c_name_ = "struct stat"
     st_dev: u64
     st_ino: u64
@@ -54,6 +54,8 @@ class FpxSwBytes(Struct):
 
 
 class Sigcontext(Struct):
+    """The registers in a signal frame."""
+
     c_name_ = "struct sigcontext"
     r8: u64
     r9: u64
