@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from . import types
 from .errors import LinuxError
-from .procfs import host_path
+from .procfs import host_path  # noqa: F401  for the compiled entries
 from .uapi.structs import Iovec
 from .uapi.x86_64 import ARGUMENT_REGISTERS
 
@@ -22,15 +22,17 @@ _EXPRESSIONS = {
     types.VALUE: "{r}",
     types.FD: "task.group.fds.visible({r})",
     types.POINTER: "task.mm.host_address({r})",
-    types.PATH: "host_path(task, {r})",
+    types.PATH: "host_path(task, {r}, {flags})",
     types.IOVEC: "iovec(task, {r}, {next})",
 }
 
 
 def entry_source(call: Syscall) -> str:
     """The body of a forwarded call's entry."""
+    registers = [f"regs[{r}]" for r in ARGUMENT_REGISTERS]
+    flags = {name: r for (name, _), r in zip(call.parameters, registers, strict=False)}.get("flags", "0")
     args = [
-        _EXPRESSIONS[t.kind].format(r=f"regs[{ARGUMENT_REGISTERS[i]}]", next=f"regs[{ARGUMENT_REGISTERS[min(i + 1, 5)]}]")
+        _EXPRESSIONS[t.kind].format(r=registers[i], next=registers[min(i + 1, 5)], flags=flags)
         for i, (_, t) in enumerate(call.parameters)
     ]
     return f"return task.host.call({', '.join([str(call.number), *args])})"
@@ -39,11 +41,13 @@ def entry_source(call: Syscall) -> str:
 def iovec(task: Task, addr: int, count: int) -> int | bytes:
     """The guest's `count` iovecs at `addr` with host addresses, for readv(2) and its family.
 
-    A count that Linux refuses and an array that can't be read are left to the host's kernel to refuse.
+    A count that Linux refuses and an array that can't be read are left to the host's kernel to refuse. Of the count it
+    looks at the lower half alone (import_iovec() in lib/iov_iter.c).
     """
     mm = task.mm
+    count &= 0xFFFFFFFF
     if not 0 < count <= UIO_MAXIOV:
-        return mm.host_address(addr)
+        return mm.BAD_ADDRESS  # not looked at: never the guest's own array, its addresses are none of the host's
     try:
         raw = mm.read(addr, count * Iovec.size)
     except LinuxError:
@@ -52,4 +56,3 @@ def iovec(task: Task, addr: int, count: int) -> int | bytes:
     for base, length in Iovec.iter_unpack(raw):
         out += Iovec.pack(mm.host_address(base), length)
     return bytes(out)
-

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from .sigframe import NO_ALTSTACK
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import NoReturn, Protocol
 
     from .fds import FdTable
-    from .signals import SignalState
-    from .uapi.structs import Rlimit
+    from .syscall import Syscall
+    from .uapi.structs import Rlimit, Sigaction
 
     class Memory(Protocol):
         """The guest's address space (`noahpy.memory`). Addresses are the guest's unless called host."""
@@ -49,14 +51,62 @@ if TYPE_CHECKING:
         def __getattr__(self, name: str) -> Callable[..., int]:
             """`host.fchmod(fd, mode)`: the same by name."""
 
+        def address_of(self, buffer: bytes | bytearray) -> int:
+            """Where a buffer of the VMM's is, for structs that point to others; the caller keeps it alive."""
+
+        # Done even when a caught signal waits, to finish what was begun (`linux_abi.host.linux`).
+        def path_of(self, fd: int) -> bytes: ...
+        def vmm_path(self) -> bytes: ...
+        def close_now(self, fd: int) -> None: ...
+        def read_whole(self, fd: int) -> bytes: ...
+        def replace_content(self, fd: int, content: bytes) -> None: ...
+
     class Cpu(Protocol):
         """A virtual CPU (`noahpy.engine`)."""
 
         regs: memoryview[int]  # general registers, places as in uapi.x86_64; writes take effect at the next run
         fs_base: int
         gs_base: int
+        xstate_size: int  # bytes of the extended state
+        xstate_features: int  # XCR0
+        initial_xstate: bytes
 
-    from collections.abc import Callable
+        def get_xstate(self) -> bytearray:
+            """The extended state in XSAVE's standard format."""
+
+        def set_xstate(self, area: bytes | bytearray) -> bool:
+            """Load one (the features that `area` is long enough for); False where the CPU refuses it."""
+
+    class Signals(Protocol):
+        """What the host thread under a guest's thread does with signals (docs/design.md, D3)."""
+
+        DEFAULT: int
+        IGNORE: int
+        CATCH: int
+        caught: memoryview[int]  # one element: not 0 while a caught signal waits
+
+        def set_action(self, number: int, action: int, flags: int) -> int:
+            """What the host does at signal `number`; of sigaction(2)'s flags only those about children count."""
+
+        def set_mask(self, mask: int) -> int:
+            """The host thread blocks `mask`, all but SIGSEGV and SIGBUS."""
+
+        def take(self) -> tuple[int, bytes]:
+            """The caught signal and its siginfo, (0, ...) if none waits. All others stay blocked until set_mask."""
+
+        def die(self, number: int) -> NoReturn:
+            """The process ends by the signal's default action."""
+
+    class Machine(Protocol):
+        """What a process can do as a whole (`noahpy.run`)."""
+
+        def fork(self, flags: int, arguments: bytes) -> int:
+            """clone3(2) with these arguments for a process with memory of its own: 0 in the child, whose VM is fresh."""
+
+        def execute(self, path: bytes, execfn: bytes, argv: Iterable[bytes], envp: Iterable[bytes]) -> None:
+            """Replace the program by the one at `path`, which it knows as `execfn`; LinuxError while it can still go on."""
+
+    from collections.abc import Callable, Iterable
 
 
 class TaskExit(Exception):
@@ -70,11 +120,13 @@ class TaskExit(Exception):
 class ThreadGroup:
     """A guest process: what its threads share. Its pid is the host's own."""
 
-    def __init__(self, exe: bytes, argv: list[bytes], fds: FdTable) -> None:
-        self.exe = exe  # the absolute path of what was exec'd, for /proc/self/exe
-        self.argv = argv
+    def __init__(self, fds: FdTable) -> None:
         self.fds = fds
+        self.exe = b""  # the absolute path of what was exec'd, for /proc/self/exe
+        self.argv: list[bytes] = []
         self.auxv = b""  # as the kernel wrote it on the stack, for /proc/self/auxv
+        self.actions: dict[int, Sigaction] = {}  # by signal; those not here are default
+        self.tids: set[int] = set()  # of its threads but the first, for /proc/self/task
         self.limits: dict[int, Rlimit] = {}  # resource -> limit, where it is not the host's (syscalls/limits.py)
         self.timers: set[int] = set()  # of timer_create(2): a forked child has none, an execve deletes them
         self.attached: dict[int, int] = {}  # shmat(2): address -> bytes; an execve empties it
@@ -83,10 +135,19 @@ class ThreadGroup:
 class Task:
     """A guest thread. Its tid is the host thread's own."""
 
-    def __init__(self, group: ThreadGroup, mm: Memory, host: Host, cpu: Cpu) -> None:
+    def __init__(
+        self, group: ThreadGroup, mm: Memory, host: Host, cpu: Cpu, signals: Signals, machine: Machine, calls: dict[int, Syscall]
+    ) -> None:
         self.group = group
         self.mm = mm
         self.host = host
         self.cpu = cpu
+        self.signals = signals
+        self.machine = machine
+        self.calls = calls  # declarations, by number
+        self.blocked = 0  # the signal mask as the guest set it
+        self.kept: dict[int, bytes] = {}  # SIGSEGV and SIGBUS that were sent while blocked, with their siginfo
+        self.altstack = NO_ALTSTACK
+        self.trap = (0, 0, 0)  # vector, error code, address of the exception whose signal is being delivered
         self.clear_child_tid = 0  # set_tid_address(2)
         self.robust_list = 0  # set_robust_list(2): the guest's head; the host's stays the VMM's own

@@ -121,6 +121,12 @@ class Path(Ptr):
     kind = PATH
 
 
+class Link(Path):
+    """A path whose last component is not followed if it is a symbolic link."""
+
+    kind = POINTER
+
+
 class Str(Ptr):
     """A NUL-terminated string that is not a path."""
 

@@ -1,0 +1,45 @@
+"""Descriptors: the guest's numbers are the host's; a range above the guest's RLIMIT_NOFILE is the VMM's own and hidden."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class FdTable:
+    """Knows which numbers are hidden: [hidden_base, hidden_base + hidden_count).
+
+    `move(base)`, the VMM's, takes them to `base` and above: 0 or negative errno.
+    """
+
+    def __init__(self, hidden_base: int, hidden_count: int, move: Callable[[int], int]) -> None:
+        self.hidden_base = hidden_base
+        self.hidden_count = hidden_count
+        self.move = move
+
+    def is_hidden(self, fd: int) -> bool:
+        """Whether a register names a descriptor of the VMM's; its upper half is not looked at."""
+        return 0 <= (fd & 0xFFFFFFFF) - self.hidden_base < self.hidden_count
+
+    def visible(self, fd: int) -> int:
+        """The descriptor in a register as the host may see it: -1 for a hidden one."""
+        return -1 if 0 <= (fd & 0xFFFFFFFF) - self.hidden_base < self.hidden_count else fd
+
+    def make_room(self, soft_limit: int) -> None:
+        """To be called before the guest's soft RLIMIT_NOFILE becomes `soft_limit`.
+
+        Where the host refuses to move the VMM's descriptors they stay, hidden, in the guest's range: their numbers are
+        taken, and `dup2` on them gives EBADF.
+        """
+        base = min(soft_limit, 1 << 30)  # RLIM_INFINITY; the kernel's own bound (fs.nr_open) is far below
+        if self.hidden_count and base > self.hidden_base and self.move(base) == 0:
+            self.hidden_base = base
+
+    def ranges(self, first: int, last: int) -> list[tuple[int, int]]:
+        """[first, last] without the hidden ones, as inclusive ranges."""
+        end = self.hidden_base + self.hidden_count
+        if not self.hidden_count or last < self.hidden_base or first >= end:
+            return [(first, last)]
+        parts = [(first, self.hidden_base - 1), (end, last)]
+        return [(a, b) for a, b in parts if a <= b]

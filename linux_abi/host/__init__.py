@@ -1,0 +1,1 @@
+"""The hosts: the only modules that know what the VMM runs on."""

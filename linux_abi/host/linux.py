@@ -1,0 +1,95 @@
+"""Linux as the host: its system calls are the guest's own, so most of what a guest asks for is one call."""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import LinuxError
+from ..uapi.x86_64 import NUMBERS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PADDING = tuple([(0,) * (6 - given) for given in range(7)])
+
+
+class LinuxHost:
+    """Makes system calls.
+
+    `raw(number, a, b, c, d, e, f)` is the native call: signed 64-bit words in, result or negative errno out; it raises
+    TypeError and OverflowError for what is no such word. `address_of(buffer)` is where bytes or a bytearray are.
+    """
+
+    def __init__(self, raw: Callable[..., int], address_of: Callable[[bytes | bytearray], int]) -> None:
+        self._raw = raw
+        self.address_of = address_of
+        self._vmm_path = b""
+
+    def call(self, number: int, *args: int | bytes | bytearray) -> int:
+        """The call's result or negative errno; buffers are passed by address, integers modulo 2**64."""
+        try:
+            return self._raw(number, *args, *_PADDING[len(args)])
+        except (TypeError, OverflowError):  # rare, and nothing was called yet
+            return self._raw(number, *[self._word(a) for a in args], *_PADDING[len(args)])
+
+    def _word(self, value: int | bytes | bytearray) -> int:
+        word = value if isinstance(value, int) else self.address_of(value)
+        return ((word + (1 << 63)) & ((1 << 64) - 1)) - (1 << 63)
+
+    def __getattr__(self, name: str) -> Callable[..., int]:
+        """The call of that name; made at the first use."""
+        if name not in NUMBERS:
+            raise AttributeError(f"Linux has no system call {name}")
+        number, call = NUMBERS[name], self.call
+
+        def named(*args: int | bytes | bytearray) -> int:
+            return call(number, *args)
+
+        setattr(self, name, named)
+        return named
+
+    # What follows never blocks and, unlike `call`, is done even when a caught signal waits: it finishes what was begun.
+
+    def path_of(self, fd: int) -> bytes:
+        """The path by which a descriptor's file is known (proc_pid_fd(5)); empty if it can't be told."""
+        try:
+            return os.readlink(b"/proc/self/fd/%d" % fd)
+        except OSError:
+            return b""
+
+    def vmm_path(self) -> bytes:
+        """The executable that the host believes to run."""
+        if not self._vmm_path:
+            self._vmm_path = os.readlink(b"/proc/self/exe")
+        return self._vmm_path
+
+    def close_now(self, fd: int) -> None:
+        """Close a descriptor that the guest has not seen yet."""
+        os.close(fd)
+
+    def read_whole(self, fd: int) -> bytes:
+        """What is left to read of a procfs file."""
+        parts = []
+        try:
+            while part := os.read(fd, 1 << 16):
+                parts.append(part)
+        except OSError as error:
+            raise LinuxError(error.errno or 0) from None
+        return b"".join(parts)
+
+    def replace_content(self, fd: int, content: bytes) -> None:
+        """Let the descriptor be one of a read-only file of this content; close-on-exec stays as it is."""
+        name = os.path.basename(self.path_of(fd))
+        try:
+            writable = os.memfd_create(os.fsdecode(name), os.MFD_CLOEXEC)
+            try:
+                os.write(writable, content)
+                os.fchmod(writable, 0o444)
+                readable = os.open(b"/proc/self/fd/%d" % writable, os.O_RDONLY | os.O_CLOEXEC)
+            finally:
+                os.close(writable)
+            os.dup2(readable, fd, inheritable=os.get_inheritable(fd))
+            os.close(readable)
+        except OSError as error:
+            raise LinuxError(error.errno or 0) from None

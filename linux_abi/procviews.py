@@ -1,0 +1,148 @@
+"""The texts of the guest's own files in procfs: the host's text, with what it says of the VMM said of the guest (proc(5)).
+
+Sizes and addresses are the guest's. Resident memory is the host's figure, which counts the VMM's few megabytes too, but never
+more than the guest's size.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .task import Task
+
+_PAGE = 4096
+_FDS_AT_START = 256  # a table's size in a program that a shell started
+
+
+class _Sizes:
+    """Bytes of the guest's address space by what they are for, as the kernel counts them."""
+
+    def __init__(self, task: Task) -> None:
+        self.total = self.data = self.stack = self.text = self.libraries = 0
+        for line in task.mm.maps().splitlines():
+            start, end, perms, path = _area(line)
+            if path == b"[vsyscall]":
+                continue
+            size = end - start
+            self.total += size
+            if path == b"[stack]":
+                self.stack += size
+            elif perms[1:2] == b"w" and perms[3:4] == b"p":
+                self.data += size
+            elif perms[2:3] == b"x" and path == task.group.exe:
+                self.text += size
+            elif perms[2:3] == b"x":
+                self.libraries += size
+
+
+def _area(line: bytes) -> tuple[int, int, bytes, bytes]:
+    """Start, end, permissions and path of a line of maps."""
+    fields = line.split(None, 5)
+    start, _, end = fields[0].partition(b"-")
+    return int(start, 16), int(end, 16), fields[1], fields[5] if len(fields) > 5 else b""
+
+
+def _guest_address(task: Task, host: int) -> int:
+    """Where a host address is in the guest; 0 outside of it."""
+    host_address = task.mm.host_address
+    guest = host - (host_address(_PAGE) - _PAGE)
+    return guest if guest > 0 and host_address(guest) == host else 0
+
+
+_STAT_THREADS, _STAT_SIZE, _STAT_RESIDENT = 20, 23, 24
+_STAT_ADDRESSES = (26, 27, 28, *range(45, 52))
+
+
+def stat(task: Task, text: bytes) -> bytes:
+    """/proc/self/stat: fields are numbered from 1 as in the manual."""
+    head, _, tail = text.rpartition(b") ")
+    fields = [b"", head, b"", *tail.split()]
+    size = _Sizes(task).total
+    fields[_STAT_THREADS] = b"%d" % _threads(task)
+    fields[_STAT_SIZE] = b"%d" % size
+    fields[_STAT_RESIDENT] = b"%d" % min(int(fields[_STAT_RESIDENT]), size // _PAGE)
+    for field in _STAT_ADDRESSES:
+        fields[field] = b"%d" % _guest_address(task, int(fields[field]))
+    return head + b") " + b" ".join(fields[3:]) + b"\n"
+
+
+def statm(task: Task, text: bytes) -> bytes:
+    """/proc/self/statm, in pages."""
+    sizes = _Sizes(task)
+    total = sizes.total // _PAGE
+    resident, shared = [min(int(field), total) for field in text.split()[1:3]]
+    return b"%d %d %d %d 0 %d 0\n" % (total, resident, shared, sizes.text // _PAGE, (sizes.data + sizes.stack) // _PAGE)
+
+
+def status(task: Task, text: bytes) -> bytes:
+    """/proc/self/status."""
+    sizes = _Sizes(task)
+    kilobytes = {
+        b"VmPeak": sizes.total,
+        b"VmSize": sizes.total,
+        b"VmData": sizes.data,
+        b"VmStk": sizes.stack,
+        b"VmExe": sizes.text,
+        b"VmLib": sizes.libraries,
+    }
+    lines = []
+    for line in text.splitlines():
+        name, _, value = line.partition(b":\t")
+        if name in kilobytes:
+            value = b"%8d kB" % (kilobytes[name] // 1024)
+        elif name in (b"VmHWM", b"VmRSS"):
+            value = b"%8d kB" % min(int(value.split()[0]), sizes.total // 1024)
+        elif name == b"Threads":
+            value = b"%d" % _threads(task)
+        elif name == b"FDSize" and task.group.fds.hidden_count:
+            value = b"%d" % _FDS_AT_START
+        lines.append(b"%s:\t%s\n" % (name, value))
+    return b"".join(lines)
+
+
+def smaps(task: Task, text: bytes) -> bytes:
+    """/proc/self/smaps: each area of the guest with the sums over the host's areas that it is made of."""
+    areas: list[tuple[int, int, list[bytes]]] = []
+    for line in text.splitlines():
+        if line.split(None, 1)[0][-1:] == b":":
+            areas[-1][2].append(line)
+        else:
+            start, end, _, _ = _area(line)
+            areas.append((start, end, []))
+    window = task.mm.host_address(_PAGE) - _PAGE
+    out = []
+    for line in task.mm.maps().splitlines():
+        start, end, _, _ = _area(line)
+        rows = [rows for first, last, rows in areas if first < end + window and start + window < last]
+        out.append(line)
+        out += [_sum(same, end - start) for same in zip(*rows, strict=True)]
+    return b"\n".join(out) + b"\n"
+
+
+def _sum(lines: tuple[bytes, ...], size: int) -> bytes:
+    """One line for those of several areas."""
+    name = lines[0].partition(b":")[0]
+    if name == b"Size":
+        value = size // 1024
+    elif lines[0][-3:] != b" kB" or name.endswith(b"PageSize"):
+        return lines[0]
+    else:
+        value = sum([int(line.split()[1]) for line in lines])
+    return b"%-16s%8d kB" % (name + b":", value)
+
+
+def _threads(task: Task) -> int:
+    from .procfs import tids
+
+    return len(tids(task))
+
+
+VIEWS: dict[bytes, Callable[[Task, bytes], bytes]] = {
+    b"maps": lambda task, _: task.mm.maps(),
+    b"smaps": smaps,
+    b"stat": stat,
+    b"statm": statm,
+    b"status": status,
+}

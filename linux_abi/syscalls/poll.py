@@ -1,0 +1,159 @@
+"""Waiting for descriptors: poll(2), select(2), epoll(7), and the descriptors that stand for signals and timers.
+
+A mask for the wait goes to the host's kernel, which sets and restores it as Linux does (docs/design.md, D3).
+"""
+
+from __future__ import annotations
+
+from ..errors import LinuxError
+from ..signals import host_mask
+from ..syscall import BLOCK, NEVER, NOHAND, forward, syscall
+from ..types import Fd, Flags, In, InOut, Int, Out, Ptr, Size, UInt
+from ..uapi.poll import EpollFlags, EpollOperation
+from ..uapi.signals import SignalfdFlags
+from ..uapi.structs import EpollEvent, Itimerspec, Pollfd, PselectSigmask, Sigset, Timespec, Timeval
+from ..uapi.time import Clock, TimerfdFlags, TimerfdSetFlags
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..task import Task
+
+
+def _host_sigmask(task: Task, mask: int, size: int) -> int | bytes:
+    """The host's mask for the guest's of `size` bytes at `mask`; what is amiss with it the host finds."""
+    mm = task.mm
+    if not mask or size != Sigset.size:
+        return mm.host_address(mask)
+    try:
+        raw = mm.read(mask, size)
+    except LinuxError:
+        return mm.BAD_ADDRESS
+    return host_mask(int.from_bytes(raw, "little")).to_bytes(size, "little")
+
+
+# ---- poll and select ----
+
+
+@forward(restart=BLOCK)
+def poll(fds: InOut[Pollfd], nfds: UInt, timeout: Int) -> None:
+    """Wait for descriptors."""
+
+
+@syscall(restart=NOHAND)
+def ppoll(task: Task, fds: InOut[Pollfd], nfds: UInt, tmo_p: InOut[Timespec], sigmask: In[Sigset], sigsetsize: Size) -> int:
+    """Wait for descriptors with a signal mask."""
+    address = task.mm.host_address
+    return task.host.ppoll(address(fds), nfds, address(tmo_p), _host_sigmask(task, sigmask, sigsetsize), sigsetsize)
+
+
+@forward(restart=NOHAND)
+def select(nfds: Int, readfds: Ptr, writefds: Ptr, exceptfds: Ptr, timeout: InOut[Timeval]) -> None:
+    """Wait for descriptors in bit sets."""
+
+
+@syscall(restart=NOHAND)
+def pselect6(
+    task: Task,
+    nfds: Int,
+    readfds: Ptr,
+    writefds: Ptr,
+    exceptfds: Ptr,
+    timeout: InOut[Timespec],
+    sigmask: In[PselectSigmask],
+) -> int:
+    """Wait for descriptors in bit sets with a signal mask."""
+    mm, host = task.mm, task.host
+    argument: int | bytes = mm.host_address(sigmask)
+    mask: int | bytes = 0
+    if sigmask:
+        try:
+            asked = PselectSigmask.unpack(mm.read(sigmask, PselectSigmask.size))
+        except LinuxError:
+            argument = mm.BAD_ADDRESS
+        else:
+            mask = _host_sigmask(task, asked.ss, asked.ss_len)
+            argument = PselectSigmask.pack(mask if isinstance(mask, int) else host.address_of(mask), asked.ss_len)
+    sets = mm.host_address(readfds), mm.host_address(writefds), mm.host_address(exceptfds)
+    return host.pselect6(nfds, *sets, mm.host_address(timeout), argument)
+
+
+# ---- epoll ----
+
+
+@forward
+def epoll_create(size: Int) -> None:
+    """Make an epoll instance."""
+
+
+@forward
+def epoll_create1(flags: Flags[EpollFlags]) -> None:
+    """Make an epoll instance, with flags."""
+
+
+@forward
+def epoll_ctl(epfd: Fd, op: Flags[EpollOperation], fd: Fd, event: In[EpollEvent]) -> None:
+    """Change what an epoll instance waits for."""
+
+
+@forward(restart=NEVER)
+def epoll_wait(epfd: Fd, events: Out[EpollEvent], maxevents: Int, timeout: Int) -> None:
+    """Wait for events."""
+
+
+@syscall(restart=NEVER)
+def epoll_pwait(
+    task: Task,
+    epfd: Fd,
+    events: Out[EpollEvent],
+    maxevents: Int,
+    timeout: Int,
+    sigmask: In[Sigset],
+    sigsetsize: Size,
+) -> int:
+    """Wait for events with a signal mask."""
+    fd, mask = task.group.fds.visible(epfd), _host_sigmask(task, sigmask, sigsetsize)
+    return task.host.epoll_pwait(fd, task.mm.host_address(events), maxevents, timeout, mask, sigsetsize)
+
+
+@syscall(restart=NEVER)
+def epoll_pwait2(
+    task: Task,
+    epfd: Fd,
+    events: Out[EpollEvent],
+    maxevents: Int,
+    timeout: In[Timespec],
+    sigmask: In[Sigset],
+    sigsetsize: Size,
+) -> int:
+    """Wait for events with a signal mask and a time-out in nanoseconds."""
+    fd, mask = task.group.fds.visible(epfd), _host_sigmask(task, sigmask, sigsetsize)
+    address = task.mm.host_address
+    return task.host.epoll_pwait2(fd, address(events), maxevents, address(timeout), mask, sigsetsize)
+
+
+# ---- Signals and timers as descriptors ----
+
+
+@forward
+def signalfd(fd: Fd, mask: In[Sigset], sizemask: Size) -> None:
+    """Make a descriptor that receives signals."""
+
+
+@forward
+def signalfd4(fd: Fd, mask: In[Sigset], sizemask: Size, flags: Flags[SignalfdFlags]) -> None:
+    """Make a descriptor that receives signals, with flags."""
+
+
+@forward
+def timerfd_create(clockid: Flags[Clock], flags: Flags[TimerfdFlags]) -> None:
+    """Make a descriptor that a timer makes readable."""
+
+
+@forward
+def timerfd_settime(fd: Fd, flags: Flags[TimerfdSetFlags], new_value: In[Itimerspec], old_value: Out[Itimerspec]) -> None:
+    """Start or stop such a timer."""
+
+
+@forward
+def timerfd_gettime(fd: Fd, curr_value: Out[Itimerspec]) -> None:
+    """The time that such a timer has left."""
