@@ -139,10 +139,10 @@ class Table(dict[int, Entry]):
     def __init__(self) -> None:
         from . import syscalls  # noqa: F401  declares them all
 
-        self._by_number = {call.number: call for call in CALLS.values()}
+        self.declared = {call.number: call for call in CALLS.values()}
 
     def __missing__(self, number: int) -> Entry:
-        call = self._by_number.get(number)
+        call = self.declared.get(number)
         entry = self[number] = call.compile() if call else _unknown
         return entry
 

@@ -23,6 +23,7 @@ long window_strnlen(uint64_t gva, size_t limit);
  * file ends before its mapping does. */
 int window_map(uint64_t gva, uint64_t length, int prot, int flags, int fd, int64_t offset, uint64_t present);
 int window_unmap(uint64_t gva, uint64_t length); /* back to reserved */
+int window_clear(void);                          /* all of it */
 int window_protect(uint64_t gva, uint64_t length, int prot, uint64_t present);
 /* mremap(2) with MREMAP_FIXED inside the window; the old place becomes reserved unless `keep` (MREMAP_DONTUNMAP). */
 int window_move(uint64_t old, uint64_t old_length, uint64_t new_, uint64_t new_length, int prot, int keep, uint64_t present);
@@ -78,10 +79,11 @@ const char *engine_error(void);
 struct vcpu *vcpu_create(void); /* NULL: engine_error() */
 int vcpu_run(struct vcpu *);    /* EXIT_*; finishes fast calls by itself */
 void vcpu_destroy(struct vcpu *);
-/* Extended state in XSAVE's standard format (SDM vol. 1, 13.4). */
+/* Extended state in XSAVE's standard format (SDM vol. 1, 13.4): `xstate_size()` bytes for the features in XCR0. */
 size_t xstate_size(void);
+uint64_t xstate_features(void);
 int vcpu_get_xstate(struct vcpu *, void *area);
-int vcpu_set_xstate(struct vcpu *, const void *area);
+int vcpu_set_xstate(struct vcpu *, const void *area, size_t size);
 /* fork(2): a VM cannot be used by a child. The parent saves, the child makes a fresh VM in which `cpu` goes on. */
 int engine_fork_prepare(struct vcpu *cpu);
 int engine_fork_child(struct vcpu *cpu);
@@ -102,3 +104,7 @@ uint64_t fast_count(unsigned number); /* calls finished in C */
 int hidden_base(void);
 int hidden_count(void);
 int hidden_move(int base);
+/* Takes over a descriptor of Python's: its place (not its number, which may change), or negative errno. */
+int hidden_keep(int fd);
+int hidden_fd(int place); /* its number now */
+void hidden_release(int place); /* closes it */

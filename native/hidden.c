@@ -59,7 +59,8 @@ int hidden_add(int *fd) {
     if (place == HIDDEN_MAX) return -EMFILE;
     owner_[place] = fd;
     if (place == count_) count_++;
-    return move_all(place, base_);
+    error = move_all(place, base_);
+    return error ? error : place;
 }
 
 void hidden_remove(int *fd) {
@@ -75,3 +76,16 @@ int hidden_move(int base) {
     if (!error) base_ = base;
     return error;
 }
+
+int hidden_keep(int fd) {
+    static int kept[HIDDEN_MAX];
+    int i = 0;
+    while (i < HIDDEN_MAX && kept[i] > 0) i++;
+    if (i == HIDDEN_MAX) return -EMFILE;
+    kept[i] = fd;
+    return hidden_add(&kept[i]);
+}
+
+int hidden_fd(int place) { return *owner_[place]; }
+
+void hidden_release(int place) { hidden_remove(owner_[place]); }

@@ -2,7 +2,7 @@
 #pragma once
 #include "private.h"
 
-/* Moves *fd out of the guest's reach and keeps *fd up to date from then on. 0 or negative errno. */
+/* Moves *fd out of the guest's reach and keeps *fd up to date from then on. Its place or negative errno. */
 int hidden_add(int *fd);
 /* Closes *fd and forgets it. */
 void hidden_remove(int *fd);

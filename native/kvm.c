@@ -156,14 +156,18 @@ void engine_clear(void) {
 
 /* ---- VM and vCPUs ---- */
 
+static int hide(int *fd) {
+    int place = hidden_add(fd);
+    return place < 0 ? fail(place, "no descriptor left above RLIMIT_NOFILE") : 0;
+}
+
 static int vm_create(void) {
     int fd;
     do fd = ioctl(kvm_, KVM_CREATE_VM, 0);
     while (fd < 0 && errno == EINTR);
     if (fd < 0) return fail(-errno, "KVM_CREATE_VM: %s", strerror(errno));
     vm_ = fd;
-    int error = hidden_add(&vm_);
-    return error ? fail(error, "no descriptor left above RLIMIT_NOFILE") : 0;
+    return hide(&vm_);
 }
 
 static int check_capabilities(void) {
@@ -194,7 +198,7 @@ int engine_open(const char *device) {
     for (unsigned i = 0; i < cpuid_.head.nent; i++)
         if (cpuid_.entry[i].function == 0x80000008) gpa_limit_ = 1ull << (cpuid_.entry[i].eax & 0xff);
     run_size_ = (size_t)ioctl(kvm_, KVM_GET_VCPU_MMAP_SIZE, 0);
-    if ((error = hidden_add(&kvm_))) return fail(error, "no descriptor left above RLIMIT_NOFILE");
+    if ((error = hide(&kvm_))) return error;
     if ((error = vm_create())) return error;
     if ((error = flavour_prepare())) return fail(error, "no memory for page tables");
     struct kvm_vcpu *v = (struct kvm_vcpu *)vcpu_create();
@@ -226,8 +230,8 @@ static uint64_t xcr0(void) {
 
 static int vcpu_open(struct kvm_vcpu *v) {
     if ((v->fd = ioctl(vm_, KVM_CREATE_VCPU, v->index)) < 0) return fail(-errno, "KVM_CREATE_VCPU: %s", strerror(errno));
-    int error = hidden_add(&v->fd);
-    if (error) return fail(error, "no descriptor left above RLIMIT_NOFILE");
+    int error = hide(&v->fd);
+    if (error) return error;
     void *run = mmap(NULL, run_size_, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
     if (run == MAP_FAILED) return fail(-errno, "mmap of a vCPU: %s", strerror(errno));
     madvise(run, run_size_, MADV_DONTFORK);
@@ -325,18 +329,52 @@ int vcpu_run(struct vcpu *seen) {
     }
 }
 
+/* ---- extended state ---- */
+
+enum { XSAVE_LEGACY = 576, KVM_XSAVE = 4096 };
+
+uint64_t xstate_features(void) { return xcr0(); }
+
 size_t xstate_size(void) {
-    int size = ioctl(vm_, KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2);
-    return size > 4096 ? (size_t)size : 4096;
+    size_t size = XSAVE_LEGACY;
+    for (unsigned i = 0; i < cpuid_.head.nent; i++) {
+        const struct kvm_cpuid_entry2 *e = &cpuid_.entry[i];
+        bool component = e->function == 0xd && e->index > 1 && e->index < 63;
+        if (component && xcr0() >> e->index & 1 && e->ebx + e->eax > size) size = e->ebx + e->eax;
+    }
+    return size;
+}
+
+/* What KVM's calls take: at least the page of KVM_GET_XSAVE. */
+static void *xsave_area(void) {
+    static uint8_t *area;
+    static size_t size;
+    if (!area) {
+        int need = ioctl(vm_, KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2);
+        size = need > KVM_XSAVE ? ((size_t)need + 63) & ~63ul : KVM_XSAVE;
+        area = aligned_alloc(64, size);
+    }
+    if (area) memset(area, 0, size);
+    return area;
 }
 
 int vcpu_get_xstate(struct vcpu *seen, void *area) {
     struct kvm_vcpu *v = (struct kvm_vcpu *)seen;
-    return ioctl(v->fd, xstate_size() > 4096 ? KVM_GET_XSAVE2 : KVM_GET_XSAVE, area) ? -errno : 0;
+    void *whole = xsave_area();
+    if (!whole) return -ENOMEM;
+    bool large = ioctl(vm_, KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2) > KVM_XSAVE;
+    if (ioctl(v->fd, large ? KVM_GET_XSAVE2 : KVM_GET_XSAVE, whole)) return -errno;
+    memcpy(area, whole, xstate_size());
+    return 0;
 }
 
-int vcpu_set_xstate(struct vcpu *seen, const void *area) {
-    return ioctl(((struct kvm_vcpu *)seen)->fd, KVM_SET_XSAVE, area) ? -errno : 0;
+int vcpu_set_xstate(struct vcpu *seen, const void *area, size_t size) {
+    uint8_t *whole = xsave_area();
+    if (!whole) return -ENOMEM;
+    if (size > xstate_size()) size = xstate_size();
+    memcpy(whole, area, size);
+    if (size < XSAVE_LEGACY) return -EINVAL;
+    return ioctl(((struct kvm_vcpu *)seen)->fd, KVM_SET_XSAVE, whole) ? -errno : 0;
 }
 
 /* ---- fork ---- */
@@ -347,7 +385,7 @@ static struct {
 } saved_;
 
 int engine_fork_prepare(struct vcpu *cpu) {
-    if (!saved_.xstate && !(saved_.xstate = aligned_alloc(64, (xstate_size() + 63) & ~63ul))) return -ENOMEM;
+    if (!saved_.xstate && !(saved_.xstate = malloc(xstate_size()))) return -ENOMEM;
     saved_.regs = *cpu->regs;
     return vcpu_get_xstate(cpu, saved_.xstate);
 }
@@ -361,7 +399,7 @@ int engine_fork_child(struct vcpu *cpu) {
     for (unsigned i = 0; i < slot_count_ && !error; i++) error = slot_show(i);
     if (error || (error = vcpu_open(v))) return error;
     *cpu->regs = saved_.regs;
-    return vcpu_set_xstate(cpu, saved_.xstate);
+    return vcpu_set_xstate(cpu, saved_.xstate, xstate_size());
 }
 
 double engine_exit_cost(int rounds) {

@@ -111,6 +111,11 @@ int window_unmap(uint64_t gva, uint64_t length) {
     return reserve(gva, length);
 }
 
+int window_clear(void) {
+    engine_clear();
+    return reserve(0, window_size_);
+}
+
 int window_protect(uint64_t gva, uint64_t length, int prot, uint64_t present) {
     if (!inside(gva, length) || present > length) return -EINVAL;
     engine_lower(gva, length, prot);

@@ -1,0 +1,207 @@
+"""Signals: what a guest's process wants done at each, and how a caught one reaches it (signal(7), docs/design.md, D3).
+
+The host's kernel keeps the queue: the guest's mask and dispositions are the host thread's, a caught signal blocks all others
+until it is delivered here. SIGSEGV and SIGBUS are never blocked or ignored on the host, because the VMM's own copies need
+them; what the guest wants of these two is done here alone.
+"""
+
+from __future__ import annotations
+
+from .sigframe import BadFrame, pop_frame, push_frame
+from .syscall import SYS
+from .uapi.errno import EINTR, ERESTARTSYS
+from .uapi.signals import (
+    BUS_ADRERR,
+    SA_NODEFER,
+    SA_RESETHAND,
+    SA_RESTART,
+    SI_KERNEL,
+    SIG_DFL,
+    SIG_IGN,
+    SIGBUS,
+    SIGCHLD,
+    SIGCONT,
+    SIGFPE,
+    SIGILL,
+    SIGKILL,
+    SIGSEGV,
+    SIGSTOP,
+    SIGTRAP,
+    SIGURG,
+    SIGWINCH,
+)
+from .uapi.structs import Sigaction, Siginfo, SiginfoFault
+from .uapi.x86_64 import RAX, RIP
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .task import Task
+
+SIGNALS = 64
+
+KEPT = (1 << (SIGSEGV - 1)) | (1 << (SIGBUS - 1))
+UNBLOCKABLE = (1 << (SIGKILL - 1)) | (1 << (SIGSTOP - 1))
+DEFAULT_ACTION = Sigaction(SIG_DFL, 0, 0, 0)
+FRAME_FAULT = bytes(Siginfo(SIGSEGV, 0, SI_KERNEL))
+_IGNORED_BY_DEFAULT = frozenset((SIGCHLD, SIGCONT, SIGURG, SIGWINCH))
+_SYSCALL_LENGTH = 2  # bytes of the SYSCALL instruction
+_M64 = (1 << 64) - 1
+
+
+def host_mask(mask: int) -> int:
+    """The mask that the host thread gets when the guest's is `mask`."""
+    return mask & ~KEPT
+
+
+def set_action(task: Task, number: int, action: Sigaction) -> None:
+    """The process does `action` at signal `number` from now on, on the host too."""
+    task.group.actions[number] = action
+    handler = action.sa_handler
+    signals = task.signals
+    kind = signals.DEFAULT if handler == SIG_DFL else signals.IGNORE if handler == SIG_IGN else signals.CATCH
+    signals.set_action(number, kind, action.sa_flags)
+
+
+def set_mask(task: Task, mask: int) -> None:
+    """The thread blocks `mask`; a signal that this unblocks is caught before it returns."""
+    task.blocked = mask & ~UNBLOCKABLE
+    task.signals.set_mask(task.blocked)
+    for signal in [s for s in task.kept if not task.blocked >> (s - 1) & 1]:
+        pid, tid = task.host.getpid(), task.host.gettid()
+        task.host.rt_tgsigqueueinfo(pid, tid, signal, task.kept.pop(signal))
+
+
+def deliver(task: Task, number: int, result: int | None) -> None:
+    """Deliver the caught signal and what it held back: frames are pushed, or the process dies.
+
+    `number` and `result` are of the call that was just served, result None if there was none. One that a signal cut short
+    is made again as its declaration and SA_RESTART say.
+    """
+    interrupted = number if result == -EINTR else -1
+    if result == -ERESTARTSYS:  # the host never saw the call
+        _make_again(task, number)
+    while True:
+        signal, info = task.signals.take()
+        if not signal:
+            break
+        if signal in (SIGSEGV, SIGBUS) and task.blocked >> (signal - 1) & 1:
+            task.kept[signal] = info
+            task.signals.set_mask(task.blocked)
+            continue
+        interrupted = _act(task, signal, info, interrupted)
+    if interrupted >= 0:  # no handler ran
+        _make_again(task, interrupted)
+
+
+def _make_again(task: Task, number: int) -> None:
+    task.cpu.regs[RIP] -= _SYSCALL_LENGTH
+    task.cpu.regs[RAX] = number
+
+
+def _restarts(task: Task, number: int, action: Sigaction) -> bool:
+    call = task.calls.get(number)
+    return bool(call and call.restart == SYS and action.sa_flags & SA_RESTART)
+
+
+def _act(task: Task, signal: int, info: bytes, interrupted: int) -> int:
+    """Do what the guest wants at `signal`; the call that is still to be made again without a handler, or -1."""
+    action = task.group.actions.get(signal, DEFAULT_ACTION)
+    if action.sa_handler == SIG_IGN or (action.sa_handler == SIG_DFL and signal in _IGNORED_BY_DEFAULT):
+        task.signals.set_mask(task.blocked)
+        return interrupted
+    if action.sa_handler == SIG_DFL:
+        task.signals.die(signal)
+    if interrupted >= 0 and _restarts(task, interrupted, action):
+        _make_again(task, interrupted)
+    run_handler(task, signal, info, action)
+    return -1
+
+
+def run_handler(task: Task, signal: int, info: bytes, action: Sigaction) -> None:
+    """Push the frame of a handler; it runs when the guest goes on."""
+    if action.sa_flags & SA_RESETHAND:
+        set_action(task, signal, DEFAULT_ACTION)
+    try:
+        push_frame(task, signal, info, action)
+    except BadFrame:
+        if signal == SIGSEGV:
+            task.signals.die(signal)
+        force(task, SIGSEGV, FRAME_FAULT)
+        return
+    blocked = task.blocked | action.sa_mask
+    if not action.sa_flags & SA_NODEFER:
+        blocked |= 1 << (signal - 1)
+    set_mask(task, blocked)
+
+
+def force(task: Task, signal: int, info: bytes) -> None:
+    """A signal that the guest cannot escape: one that it blocks or ignores kills it (the kernel's force_sig_info)."""
+    action = task.group.actions.get(signal, DEFAULT_ACTION)
+    if action.sa_handler in (SIG_DFL, SIG_IGN) or task.blocked >> (signal - 1) & 1:
+        task.signals.die(signal)
+    run_handler(task, signal, info, action)
+
+
+def sigreturn(task: Task) -> None:
+    """rt_sigreturn(2): back to where the handler's frame was pushed. A bad frame kills."""
+    try:
+        mask = pop_frame(task)
+    except BadFrame:
+        force(task, SIGSEGV, FRAME_FAULT)
+        return
+    set_mask(task, mask)
+
+
+# Vector -> signal and code, of exceptions that are always the same one (arch/x86/kernel/traps.c).
+_TRAPS = {
+    0: (SIGFPE, 1),  # #DE: FPE_INTDIV
+    1: (SIGTRAP, 1),  # #DB: TRAP_BRKPT; TRAP_TRACE is a debugger's
+    3: (SIGTRAP, SI_KERNEL),  # #BP
+    4: (SIGSEGV, SI_KERNEL),  # #OF
+    5: (SIGSEGV, SI_KERNEL),  # #BR
+    6: (SIGILL, 2),  # #UD: ILL_ILLOPN
+    10: (SIGSEGV, SI_KERNEL),
+    11: (SIGBUS, SI_KERNEL),  # #NP
+    12: (SIGBUS, SI_KERNEL),  # #SS
+    13: (SIGSEGV, SI_KERNEL),  # #GP
+    17: (SIGBUS, 1),  # #AC: BUS_ADRALN
+}
+_WITH_ADDRESS = (SIGFPE, SIGILL)
+
+
+def fault(task: Task, vector: int, error_code: int, address: int) -> None:
+    """An exception of the guest's CPU becomes the signal that Linux makes of it."""
+    task.trap = (vector, error_code, address)
+    if vector == 14:
+        signal, code = task.mm.fault_signal(address, error_code)
+        info = bytes(SiginfoFault(signal, 0, code, address))
+    elif vector in (16, 19):
+        signal = SIGFPE
+        info = bytes(SiginfoFault(signal, 0, _float_code(task, vector), task.cpu.regs[RIP]))
+    else:
+        signal, code = _TRAPS.get(vector, (SIGSEGV, SI_KERNEL))
+        where = task.cpu.regs[RIP] if signal in _WITH_ADDRESS else 0
+        info = bytes(SiginfoFault(signal, 0, code, where))
+    force(task, signal, info)
+    task.trap = (0, 0, 0)
+
+
+def _float_code(task: Task, vector: int) -> int:
+    """FPE_... of an x87 (#MF) or SSE (#XM) exception: its first unmasked flag (the kernel's fpu__exception_code)."""
+    area = task.cpu.get_xstate()
+    if vector == 16:
+        control, status = int.from_bytes(area[0:2], "little"), int.from_bytes(area[2:4], "little")
+        raised = status & ~control
+    else:
+        mxcsr = int.from_bytes(area[24:28], "little")
+        raised = mxcsr & ~(mxcsr >> 7)
+    for bit, code in ((1, 7), (4, 3), (8, 4), (0x12, 5), (0x20, 6)):  # FLTINV FLTDIV FLTOVF FLTUND FLTRES
+        if raised & bit:
+            return code
+    return 0
+
+
+
+def bus_error(task: Task) -> None:
+    """The host refuses a page of the guest's, at an address that it does not tell."""
+    force(task, SIGBUS, bytes(SiginfoFault(SIGBUS, 0, BUS_ADRERR, task.cpu.regs[RIP])))

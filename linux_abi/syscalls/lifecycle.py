@@ -1,0 +1,204 @@
+"""The life of a process: fork, exec, wait."""
+
+from __future__ import annotations
+
+import os
+from struct import iter_unpack
+
+from .. import procfs
+from ..signals import DEFAULT_ACTION, set_action
+from ..syscall import forward, syscall
+from ..types import DirFd, Flags, In, Int, Out, Path, Pid, Ptr, Size, ULong
+from ..uapi.clone import (
+    CLONE_CHILD_CLEARTID,
+    CLONE_CHILD_SETTID,
+    CLONE_CLEAR_SIGHAND,
+    CLONE_FILES,
+    CLONE_FS,
+    CLONE_NEWNS,
+    CLONE_NEWUSER,
+    CLONE_PARENT_SETTID,
+    CLONE_PIDFD,
+    CLONE_SETTLS,
+    CLONE_SIGHAND,
+    CLONE_THREAD,
+    CLONE_VFORK,
+    CLONE_VM,
+    CSIGNAL,
+)
+from ..uapi.errno import E2BIG, EINVAL, ELOOP, ENOENT, ENOSYS
+from ..uapi.fcntl import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, F_GETFD, AtFlags
+from ..uapi.signals import SIG_DFL, SIG_IGN, SIGCHLD
+from ..uapi.structs import CloneArgs, Rusage, Siginfo
+from ..uapi.wait import IdType, WaitOptions
+from ..uapi.x86_64 import RSP
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..task import Task
+
+# Served here, not by the host, whose child has memory and signal handlers of its own in any case.
+_OURS = CLONE_VM | CLONE_VFORK | CLONE_SETTLS | CLONE_CLEAR_SIGHAND | CLONE_SIGHAND
+_PAGE = 4096
+_CLONE_ARGS_V0 = 64  # bytes
+
+
+# ---- fork(2) ----
+
+
+@syscall(missing="CLONE_VM without CLONE_VFORK or CLONE_THREAD: memory is copied; threads; CLONE_FILES: the table is copied")
+def clone(task: Task, flags: ULong, stack: Ptr, parent_tid: Out[Int], child_tid: Out[Int], tls: ULong) -> int:
+    """Make a child process."""
+    return _clone(
+        task,
+        CloneArgs(
+            flags=flags & 0xFFFFFFFF & ~CSIGNAL,
+            pidfd=parent_tid,
+            child_tid=child_tid,
+            parent_tid=parent_tid,
+            exit_signal=flags & CSIGNAL,
+            stack=stack,
+            tls=tls,
+        ),
+    )
+
+
+@syscall(missing="as clone")
+def clone3(task: Task, cl_args: In[CloneArgs], size: Size) -> int:
+    """Make a child process."""
+    if size > _PAGE:
+        return -E2BIG
+    if size < _CLONE_ARGS_V0:
+        return -EINVAL
+    raw = task.mm.read(cl_args, size)
+    if any(raw[CloneArgs.size :]):
+        return -E2BIG
+    args = CloneArgs.unpack(raw[: CloneArgs.size].ljust(CloneArgs.size, b"\0"))
+    if bool(args.stack) != bool(args.stack_size) or args.exit_signal & ~CSIGNAL or args.flags & CSIGNAL:
+        return -EINVAL
+    return _clone(task, args.replace(stack=args.stack + args.stack_size, stack_size=0))
+
+
+@syscall
+def fork(task: Task) -> int:
+    """Make a child process, a copy of this one."""
+    return _clone(task, CloneArgs(exit_signal=SIGCHLD))
+
+
+@syscall
+def vfork(task: Task) -> int:
+    """Make a child process and wait until it has called execve or ended."""
+    return _clone(task, CloneArgs(flags=CLONE_VM | CLONE_VFORK, exit_signal=SIGCHLD))
+
+
+def _clone(task: Task, args: CloneArgs) -> int:
+    flags = args.flags
+    if error := _senseless(flags):
+        return -error
+    if flags & CLONE_THREAD:
+        return -ENOSYS
+    host = CloneArgs(
+        flags=flags & ~_OURS & ~CLONE_FILES,
+        pidfd=task.mm.host_address(args.pidfd) if flags & CLONE_PIDFD else 0,
+        child_tid=task.mm.host_address(args.child_tid) if flags & (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID) else 0,
+        parent_tid=task.mm.host_address(args.parent_tid) if flags & CLONE_PARENT_SETTID else 0,
+        exit_signal=args.exit_signal,
+        set_tid=task.mm.host_address(args.set_tid),
+        set_tid_size=args.set_tid_size,
+        cgroup=args.cgroup,
+    )
+    result = task.machine.fork(flags, bytes(host))
+    if result == 0:
+        _begin_child(task, args)
+    return result
+
+
+def _senseless(flags: int) -> int:
+    """The errno of flags that exclude each other, as far as the host is not asked (the kernel's copy_process)."""
+    if flags & CLONE_FS and flags & (CLONE_NEWNS | CLONE_NEWUSER):
+        return EINVAL
+    if flags & CLONE_THREAD and not flags & CLONE_SIGHAND:
+        return EINVAL
+    if flags & CLONE_SIGHAND and (not flags & CLONE_VM or flags & CLONE_CLEAR_SIGHAND):
+        return EINVAL
+    return 0
+
+
+def _begin_child(task: Task, args: CloneArgs) -> None:
+    """What of the child differs from its parent and the host has not done."""
+    group = task.group
+    group.tids.clear()
+    group.timers.clear()
+    task.kept.clear()
+    task.robust_list = 0
+    task.clear_child_tid = args.child_tid if args.flags & CLONE_CHILD_CLEARTID else 0
+    if args.stack:
+        task.cpu.regs[RSP] = args.stack
+    if args.flags & CLONE_SETTLS:
+        task.cpu.fs_base = args.tls
+    if args.flags & CLONE_CLEAR_SIGHAND:
+        reset_handlers(task)
+
+
+def reset_handlers(task: Task) -> None:
+    """Signals with a handler get the default action; ignored ones stay ignored."""
+    for number, action in list(task.group.actions.items()):
+        if action.sa_handler not in (SIG_DFL, SIG_IGN):
+            set_action(task, number, DEFAULT_ACTION)
+
+
+# ---- execve(2) ----
+
+
+@syscall
+def execve(task: Task, pathname: Path, argv: Ptr, envp: Ptr) -> None:
+    """Execute a program in place of this one."""
+    name = task.mm.cstr(pathname)
+    task.machine.execute(procfs.followed(task, name), name, _strings(task, argv), _strings(task, envp))
+
+
+@syscall
+def execveat(task: Task, dirfd: DirFd, pathname: Path, argv: Ptr, envp: Ptr, flags: Flags[AtFlags]) -> int | None:
+    """Execute a program named relative to a directory, or by its descriptor alone."""
+    if flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW):
+        return -EINVAL
+    name = task.mm.cstr(pathname)
+    if dirfd == AT_FDCWD or name[:1] == b"/":
+        path = execfn = name
+    elif not name and not flags & AT_EMPTY_PATH:
+        return -ENOENT
+    else:
+        if (error := task.host.fcntl(task.group.fds.visible(dirfd), F_GETFD)) < 0:
+            return error
+        path, execfn = [f % dirfd + (b"/" + name if name else b"") for f in (b"/proc/self/fd/%d", b"/dev/fd/%d")]
+    if name and flags & AT_SYMLINK_NOFOLLOW and os.path.islink(path):
+        return -ELOOP
+    task.machine.execute(procfs.followed(task, path), execfn, _strings(task, argv), _strings(task, envp))
+    return None
+
+
+def _strings(task: Task, array: int) -> Iterator[bytes]:
+    """The strings that a NULL-terminated array of pointers names; a NULL array is an empty one."""
+    mm = task.mm
+    while array:
+        room = _PAGE - array % _PAGE
+        for (address,) in iter_unpack("<Q", mm.read(array, room - room % 8 or 8)):
+            if not address:
+                return
+            yield mm.cstr(address, 128 << 10)
+            array += 8
+
+
+# ---- wait(2) ----
+
+
+@forward
+def wait4(pid: Pid, wstatus: Out[Int], options: Flags[WaitOptions], rusage: Out[Rusage]) -> int:
+    """Wait for a child to change state."""
+
+
+@forward
+def waitid(which: Flags[IdType], upid: Pid, infop: Out[Siginfo], options: Flags[WaitOptions], ru: Out[Rusage]) -> int:
+    """Wait for a child to change state, told in a siginfo."""

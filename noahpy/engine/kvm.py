@@ -1,0 +1,139 @@
+"""The KVM engine as the rest of noahpy sees it: one virtual CPU and what the host thread under it does with signals."""
+
+from __future__ import annotations
+
+import os
+
+from linux_abi.host.linux import LinuxHost
+
+from .._native import ffi, lib
+
+DEVICE = "/dev/kvm"
+_REGISTERS = 18
+
+
+class EngineError(Exception):
+    """There is no VM to be had; `errno` says which kind of reason, the text which."""
+
+    def __init__(self, errno: int) -> None:
+        super().__init__(ffi.string(lib.engine_error()).decode())
+        self.errno = errno
+
+
+class Cpu:
+    """A virtual CPU. `regs` holds the general registers, places as in linux_abi.uapi.x86_64."""
+
+    def __init__(self) -> None:
+        self.vcpu = lib.vcpu_create()
+        if not self.vcpu:
+            raise EngineError(0)
+        self.initial_xstate = INITIAL_XSTATE
+        self.xstate_size: int = lib.xstate_size()
+        self.xstate_features: int = lib.xstate_features()
+        self._bind()
+
+    def _bind(self) -> None:
+        vcpu = self.vcpu
+        self.regs = memoryview(ffi.buffer(vcpu.regs, 8 * _REGISTERS)).cast("Q")
+        self.run = lambda: lib.vcpu_run(vcpu)
+
+    @property
+    def fs_base(self) -> int:
+        """The FS segment's base: thread-local storage."""
+        return self.vcpu.fs_base  # type: ignore[no-any-return]
+
+    @fs_base.setter
+    def fs_base(self, value: int) -> None:
+        self.vcpu.fs_base = value
+
+    @property
+    def gs_base(self) -> int:
+        """The GS segment's base."""
+        return self.vcpu.gs_base  # type: ignore[no-any-return]
+
+    @gs_base.setter
+    def gs_base(self, value: int) -> None:
+        self.vcpu.gs_base = value
+
+    def reset(self) -> None:
+        """All registers as at a program's start: zero, extended state initial."""
+        for i in range(_REGISTERS):
+            self.regs[i] = 0
+        self.regs[_REGISTERS - 1] = 0x202
+        self.fs_base = self.gs_base = 0
+        self.set_xstate(INITIAL_XSTATE)
+
+    def get_xstate(self) -> bytearray:
+        """The extended state (x87, SSE, AVX, AVX-512) in XSAVE's standard format."""
+        area = bytearray(lib.xstate_size())
+        _check(lib.vcpu_get_xstate(self.vcpu, ffi.from_buffer(area)))
+        return area
+
+    def set_xstate(self, area: bytes | bytearray) -> bool:
+        """Load an extended state; False where the CPU refuses it."""
+        return lib.vcpu_set_xstate(self.vcpu, ffi.from_buffer(area), len(area)) == 0  # type: ignore[no-any-return]
+
+    def fork_prepare(self) -> None:
+        """To be called before fork(2)."""
+        _check(lib.engine_fork_prepare(self.vcpu))
+
+    def fork_child(self) -> None:
+        """To be called in the child: a fresh VM with this CPU's state. Views of `regs` must be taken anew."""
+        _check(lib.engine_fork_child(self.vcpu))
+        self._bind()
+
+
+def _initial_xstate() -> bytes:
+    area = bytearray(576)
+    area[0:2] = (0x37F).to_bytes(2, "little")  # FCW
+    area[24:28] = (0x1F80).to_bytes(4, "little")  # MXCSR
+    area[512:520] = (3).to_bytes(8, "little")  # XSTATE_BV: x87 and SSE as here, the rest initial
+    return bytes(area)
+
+
+INITIAL_XSTATE = _initial_xstate()
+
+
+class Signals:
+    """Signals of the host thread under a guest's thread (native/host.c)."""
+
+    DEFAULT, IGNORE, CATCH = lib.ACTION_DEFAULT, lib.ACTION_IGNORE, lib.ACTION_CATCH
+
+    def __init__(self) -> None:
+        _check(lib.signal_start())
+        self._info = ffi.new("char[128]")
+        self.caught = memoryview(ffi.buffer(ffi.addressof(lib, "signal_caught"), 4)).cast("i")
+        self.set_action = lib.signal_action
+        self.set_mask = lib.signal_mask
+        self.die = lib.signal_die
+
+    def take(self) -> tuple[int, bytes]:
+        """The caught signal's number and siginfo; (0, ...) if none waits."""
+        number = lib.signal_take(self._info)
+        return number, bytes(ffi.buffer(self._info))
+
+
+def open_machine(fast: dict[int, bytes]) -> tuple[Cpu, Signals]:
+    """The VM's CPU. `fast` are the calls that C may finish: number -> kinds of arguments. The window exists already."""
+    signals = Signals()
+    error = lib.engine_open(DEVICE.encode())
+    if error:
+        raise EngineError(-error)
+    for number, kinds in fast.items():
+        _check(lib.fast_forward(number, len(kinds), kinds))
+    return Cpu(), signals
+
+
+def host() -> LinuxHost:
+    """The host's system calls."""
+    return LinuxHost(lib.host_syscall, lambda buffer: int(ffi.cast("intptr_t", ffi.from_buffer(buffer))))
+
+
+def fault(cpu: Cpu) -> tuple[int, int, int]:
+    """What stopped the CPU: vector, error code, address (of a page fault)."""
+    return cpu.vcpu.vector, cpu.vcpu.error_code, cpu.vcpu.address
+
+
+def _check(error: int) -> None:
+    if error < 0:
+        raise OSError(-error, os.strerror(-error))

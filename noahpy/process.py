@@ -1,0 +1,171 @@
+"""A guest process as a whole: its program, its children, its end. One host process holds it all."""
+
+from __future__ import annotations
+
+import os
+
+from linux_abi.errors import LinuxError
+from linux_abi.sigframe import NO_ALTSTACK
+from linux_abi.signals import DEFAULT_ACTION, set_action
+from linux_abi.uapi.clone import CLONE_VFORK, CLONE_VM
+from linux_abi.uapi.errno import ERESTARTSYS
+from linux_abi.uapi.fcntl import F_GETFD, FD_CLOEXEC
+from linux_abi.uapi.prctl import PR_SET_MM, PR_SET_MM_MAP, PR_SET_NAME
+from linux_abi.uapi.resource import RLIMIT_STACK
+from linux_abi.uapi.signals import SIG_DFL, SIG_IGN, SIGPIPE, SIGSEGV, SIGXFSZ
+from linux_abi.uapi.structs import PrctlMmMap, Rlimit, Sigaction
+from linux_abi.uapi.x86_64 import NUMBERS, RIP, RSP
+
+from . import loader, vdso
+from .program import Image, prepare
+from .vfork import VforkChild, VforkParent
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import NoReturn
+
+    from linux_abi.host.linux import LinuxHost
+    from linux_abi.task import Task
+
+    from .cli import Options
+    from .memory import AddressSpace
+
+_ALL = (1 << 64) - 1
+
+
+class Process:
+    """Implements linux_abi.task.Machine."""
+
+    def __init__(self, mm: AddressSpace, host: LinuxHost, options: Options) -> None:
+        self.mm = mm
+        self.host = host
+        self.aslr = options.aslr
+        self.task: Task
+        self._vfork: VforkChild | None = None  # while a parent waits for this process's execve or end
+
+    # ---- Programs ----
+
+    def prepare(self, path: bytes, execfn: bytes, argv: Iterable[bytes], envp: Iterable[bytes]) -> Image:
+        """Find all that can be wrong with a program."""
+        vdso.find()  # while /proc/self still tells of the host's
+        limit = bytearray(Rlimit.size)
+        self.host.prlimit64(0, RLIMIT_STACK, 0, limit)
+        return prepare(path, argv, envp, host=self.host, stack_limit=Rlimit.unpack(limit).rlim_cur, execfn=execfn)
+
+    def adopt(self, task: Task) -> None:
+        """The first task takes over the signals that this process was started with."""
+        self.task = task
+        mask = bytearray(8)
+        self.host.rt_sigprocmask(0, 0, mask, 8)
+        task.blocked = int.from_bytes(mask, "little")
+        action = bytearray(Sigaction.size)
+        for number in range(1, 65):
+            self.host.rt_sigaction(number, 0, action, 8)
+            handler = Sigaction.unpack(action).sa_handler
+            if number in (SIGPIPE, SIGXFSZ) or handler not in (SIG_DFL, SIG_IGN):
+                set_action(task, number, DEFAULT_ACTION)  # Python's doing
+            elif handler == SIG_IGN:
+                task.group.actions[number] = Sigaction(SIG_IGN, 0, 0, 0)
+
+    def enter(self, image: Image) -> None:
+        """Load a program into the empty address space and point the CPU at its start."""
+        task = self.task
+        execfn, argv = image.execfn, image.argv
+        exe = os.readlink(b"/proc/self/fd/%d" % image.program.fd)
+        entry = loader.commit(image, self.mm, aslr=self.aslr)
+        task.cpu.reset()
+        task.cpu.regs[RIP] = entry.rip
+        task.cpu.regs[RSP] = entry.rsp
+        group = task.group
+        group.exe, group.argv, group.auxv = exe, argv, entry.auxv
+        self.host.prctl(PR_SET_NAME, os.path.basename(execfn)[:15] + b"\0", 0, 0, 0)
+        self._publish(entry)
+
+    def _publish(self, entry: loader.Entry) -> None:
+        """Let the host's kernel know the guest's arguments, environment and auxiliary vector, for /proc and ps.
+
+        The rest of the record stays the VMM's: its own heap depends on it. An old kernel may refuse; then ps shows noahpy.
+        """
+        with open("/proc/self/stat", "rb", buffering=0) as file:
+            fields = [b"", b"", *file.readall().rpartition(b") ")[2].split()]  # fields[i] is proc_pid_stat(5)'s i+1
+        base = self.mm.window.base
+        area = PrctlMmMap(
+            start_code=int(fields[25]),
+            end_code=int(fields[26]),
+            start_data=int(fields[44]),
+            end_data=int(fields[45]),
+            start_brk=int(fields[46]),
+            brk=self.host.brk(0),
+            start_stack=base + entry.start_stack,
+            arg_start=base + entry.arg_start,
+            arg_end=base + entry.arg_end,
+            env_start=base + entry.env_start,
+            env_end=base + entry.env_end,
+            auxv=base + entry.auxv_addr,
+            auxv_size=len(entry.auxv),
+            exe_fd=-1,
+        )
+        self.host.prctl(PR_SET_MM, PR_SET_MM_MAP, bytes(area), PrctlMmMap.size, 0)
+
+    def execute(self, path: bytes, execfn: bytes, argv: Iterable[bytes], envp: Iterable[bytes]) -> None:
+        """execve(2): LinuxError while the old program can go on; past that, a failure kills."""
+        try:
+            image = self.prepare(path, execfn, argv, envp)
+        except LinuxError as error:
+            if getattr(error, "fatal", False):
+                self.task.signals.die(SIGSEGV)
+            raise
+        task, group = self.task, self.task.group
+        for number, action in list(group.actions.items()):
+            if action.sa_handler not in (SIG_DFL, SIG_IGN):
+                set_action(task, number, DEFAULT_ACTION)
+        for timer in group.timers:
+            self.host.timer_delete(timer)
+        group.timers.clear()
+        group.attached.clear()
+        task.altstack = NO_ALTSTACK
+        task.clear_child_tid = task.robust_list = 0
+        self._close_on_exec()
+        self.mm.reset()
+        try:
+            self.enter(image)
+        except LinuxError:
+            task.signals.die(SIGSEGV)
+        if self._vfork:
+            self._vfork.release()
+            self._vfork = None
+
+    def _close_on_exec(self) -> None:
+        fds = self.task.group.fds
+        for name in os.listdir("/proc/self/fd"):
+            fd = int(name)
+            if not fds.is_hidden(fd) and self.host.fcntl(fd, F_GETFD, 0) == FD_CLOEXEC:
+                self.host.close(fd)
+
+    # ---- Processes ----
+
+    def fork(self, flags: int, arguments: bytes) -> int:
+        """clone3(2) with host addresses in `arguments`. With CLONE_VFORK it returns when the child has got that far."""
+        task = self.task
+        vfork = VforkParent(flags & CLONE_VM != 0) if flags & CLONE_VFORK else None
+        task.signals.set_mask(_ALL)  # from here to the end, no signal comes between
+        if task.signals.caught[0]:
+            return -ERESTARTSYS
+        task.cpu.fork_prepare()
+        result = self.host.call(NUMBERS["clone3"], arguments, len(arguments))
+        if result == 0:
+            task.cpu.fork_child()
+            self.mm.forked()
+            self._vfork = vfork.child() if vfork else None
+        elif vfork:
+            vfork.wait(self.mm, result)
+        task.signals.set_mask(task.blocked)
+        return result
+
+    def end(self, status: int) -> NoReturn:
+        """exit_group(2)."""
+        if self._vfork:
+            self._vfork.send_memory(self.mm)
+        os._exit(status)
+

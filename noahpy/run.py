@@ -1,0 +1,91 @@
+"""The run loop: a guest runs until it needs something, and gets it. Read this file first."""
+
+from __future__ import annotations
+
+import os
+
+from linux_abi import signals as abi_signals
+from linux_abi.fds import FdTable
+from linux_abi.syscall import Table
+from linux_abi.task import Task, TaskExit, ThreadGroup
+from linux_abi.uapi.errno import EINTR
+from linux_abi.uapi.x86_64 import RAX
+
+from ._native import lib
+from .engine import kvm
+from .memory import AddressSpace
+from .process import Process
+from .window import Window
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from .cli import Options
+
+_M64 = (1 << 64) - 1
+_MEMORY_RETRIES = 100  # refusals by the host in a row at one instruction; then the guest gets SIGBUS
+
+
+def start(program: bytes, argv: list[bytes], envp: list[bytes], options: Options) -> NoReturn:
+    """Run the file `program` as a guest; this process ends as it does. LinuxError, CannotRun: it can't be run."""
+    host = kvm.host()
+    window = Window()
+    mm = AddressSpace(window, aslr=options.aslr)
+    process = Process(mm, host, options)
+    image = process.prepare(program, program, argv, envp)
+    table = Table()
+    cpu, signals = kvm.open_machine(fast_calls(table) if options.fast else {})
+    fds = FdTable(lib.hidden_base(), lib.hidden_count(), lib.hidden_move)
+    group = ThreadGroup(fds)
+    task = Task(group, mm, host, cpu, signals, process, table.declared)
+    process.adopt(task)
+    process.enter(image)
+    run(task, table)
+
+
+def fast_calls(table: Table) -> dict[int, bytes]:
+    """The calls that C can finish: number -> kinds of arguments."""
+    return {call.number: bytes([t.kind for _, t in call.parameters]) for call in table.forwarded()}
+
+
+def run(task: Task, table: Table) -> NoReturn:
+    """Serve the guest until it ends, and end with it."""
+    try:
+        while True:
+            _serve(task, table)
+    except TaskExit as end:
+        task.machine.end(end.status)
+
+
+def _serve(task: Task, table: Table) -> None:
+    """The loop itself, until the CPU's registers move (fork)."""
+    cpu = task.cpu
+    regs = cpu.regs
+    enter = cpu.run
+    caught = task.signals.caught
+    refused = 0
+    while regs is cpu.regs:
+        why = enter()
+        if why == lib.EXIT_SYSCALL:
+            number = regs[RAX]
+            result = table[number](task, regs)
+            if result is not None:  # None: the registers say all (execve, rt_sigreturn)
+                cpu.regs[RAX] = result & _M64
+            if caught[0]:
+                abi_signals.deliver(task, number, result)
+        elif why == lib.EXIT_SIGNAL:
+            number = cpu.vcpu.number
+            abi_signals.deliver(task, number, -EINTR if number >= 0 else None)
+        elif why == lib.EXIT_FAULT:
+            vector, error_code, address = kvm.fault(cpu)
+            if vector != 14 or not task.mm.fault(address, error_code):
+                abi_signals.fault(task, vector, error_code, address)
+        elif why == lib.EXIT_MEMORY:
+            refused = 0 if task.mm.shrink_files() else refused + 1
+            if refused > _MEMORY_RETRIES:
+                abi_signals.bus_error(task)
+        else:
+            raise kvm.EngineError(0)
+
+
