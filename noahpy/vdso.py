@@ -1,0 +1,70 @@
+"""What the host's kernel gave this process at its start: the auxiliary vector and the vDSO with its data pages.
+
+Read once and kept: later the kernel's record of the auxiliary vector is the guest's (docs/design.md, D6).
+"""
+
+from __future__ import annotations
+
+from struct import iter_unpack
+
+from linux_abi.uapi.auxv import AT_SYSINFO_EHDR
+
+_auxv: dict[int, int] = {}
+_found: list[Vdso | None] = []
+
+
+class Vdso:
+    """The host's vDSO: its code, to be copied, behind data pages (vvar), which the kernel updates and which are shared.
+
+    `size` bytes in all, code included; `data` are (place, host address, length, name) and `code_at` is the code's place, both
+    counted from the first data page, because the code finds the data by its distance.
+    """
+
+    __slots__ = ("size", "data", "code_at", "code")
+
+    def __init__(self, size: int, data: list[tuple[int, int, int, bytes]], code_at: int, code: bytes) -> None:
+        self.size = size
+        self.data = data
+        self.code_at = code_at
+        self.code = code
+
+
+def auxv() -> dict[int, int]:
+    """The VMM's own auxiliary vector (getauxval(3))."""
+    if not _auxv:
+        with open("/proc/self/auxv", "rb") as file:
+            _auxv.update(iter_unpack("QQ", file.read()))
+    return _auxv
+
+
+def find() -> Vdso | None:
+    """The host's vDSO; None when the kernel gave none or its memory can't be read."""
+    if not _found:
+        address = auxv().get(AT_SYSINFO_EHDR)
+        _found.append(_read(address) if address else None)
+    return _found[0]
+
+
+def _read(address: int) -> Vdso | None:
+    data = []
+    length = 0
+    with open("/proc/self/maps", "rb") as maps:
+        for line in maps:
+            if not line.endswith((b"[vdso]\n", b"[vvar]\n", b"[vvar_vclock]\n")):
+                continue
+            start, end = (int(number, 16) for number in line.split(b" ", 1)[0].split(b"-"))
+            if start == address:
+                length = end - start
+            else:
+                data.append((start, end - start, line.split()[-1]))
+    first = min([address, *(start for start, _, _ in data)])
+    try:
+        with open("/proc/self/mem", "rb", buffering=0) as memory:
+            memory.seek(address)
+            code = memory.read(length)
+    except OSError:  # a process that is not dumpable
+        return None
+    if not code:
+        return None
+    shared = [(start - first, start, size, name) for start, size, name in data]
+    return Vdso(address - first + length, shared, address - first, code)
