@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .sigframe import BadFrame, pop_frame, push_frame
 from .syscall import SYS
-from .uapi.errno import EINTR, ERESTARTSYS
+from .uapi.errno import EINTR, ERESTART_RESTARTBLOCK, ERESTARTSYS
 from .uapi.signals import (
     BUS_ADRERR,
     SA_NODEFER,
@@ -75,9 +75,11 @@ def deliver(task: Task, number: int, result: int | None) -> None:
     """Deliver the caught signal and what it held back: frames are pushed, or the process dies.
 
     `number` and `result` are of the call that was just served, result None if there was none. One that a signal cut short
-    is made again as its declaration and SA_RESTART say.
+    is made again as its declaration and SA_RESTART say; one whose handler says -ERESTART_RESTARTBLOCK, if no handler runs.
     """
-    interrupted = number if result == -EINTR else -1
+    interrupted = number if result in (-EINTR, -ERESTART_RESTARTBLOCK) else -1
+    if result == -ERESTART_RESTARTBLOCK:
+        task.cpu.regs[RAX] = -EINTR & _M64
     if result == -ERESTARTSYS:  # the host never saw the call
         _make_again(task, number)
     while True:
@@ -88,7 +90,7 @@ def deliver(task: Task, number: int, result: int | None) -> None:
             task.kept[signal] = info
             task.signals.set_mask(task.blocked)
             continue
-        interrupted = _act(task, signal, info, interrupted)
+        interrupted = _act(task, signal, info, interrupted, result)
     if interrupted >= 0:  # no handler ran
         _make_again(task, interrupted)
 
@@ -98,12 +100,12 @@ def _make_again(task: Task, number: int) -> None:
     task.cpu.regs[RAX] = number
 
 
-def _restarts(task: Task, number: int, action: Sigaction) -> bool:
+def _restarts(task: Task, number: int, result: int | None, action: Sigaction) -> bool:
     call = task.calls.get(number)
-    return bool(call and call.restart == SYS and action.sa_flags & SA_RESTART)
+    return bool(call and call.restart == SYS and result == -EINTR and action.sa_flags & SA_RESTART)
 
 
-def _act(task: Task, signal: int, info: bytes, interrupted: int) -> int:
+def _act(task: Task, signal: int, info: bytes, interrupted: int, result: int | None) -> int:
     """Do what the guest wants at `signal`; the call that is still to be made again without a handler, or -1."""
     action = task.group.actions.get(signal, DEFAULT_ACTION)
     if action.sa_handler == SIG_IGN or (action.sa_handler == SIG_DFL and signal in _IGNORED_BY_DEFAULT):
@@ -111,7 +113,7 @@ def _act(task: Task, signal: int, info: bytes, interrupted: int) -> int:
         return interrupted
     if action.sa_handler == SIG_DFL:
         task.signals.die(signal)
-    if interrupted >= 0 and _restarts(task, interrupted, action):
+    if interrupted >= 0 and _restarts(task, interrupted, result, action):
         _make_again(task, interrupted)
     run_handler(task, signal, info, action)
     return -1
