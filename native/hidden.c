@@ -12,7 +12,7 @@ static int *owner_[HIDDEN_MAX]; /* the variable that holds the descriptor of eac
 static int base_ = -1, count_;
 
 int hidden_base(void) { return base_ < 0 ? 1 << 30 : base_; }
-int hidden_count(void) { return count_; }
+int hidden_count(void) { return base_ < 0 ? 0 : HIDDEN_MAX; }
 
 /* Moves *fd to number `to` while the limit allows it. */
 static int move(int *fd, int to) {

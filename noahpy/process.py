@@ -110,6 +110,7 @@ class Process:
 
     def execute(self, path: bytes, execfn: bytes, argv: Iterable[bytes], envp: Iterable[bytes]) -> None:
         """execve(2): LinuxError while the old program can go on; past that, a failure kills."""
+        leaving = self._close_on_exec()
         try:
             image = self.prepare(path, execfn, argv, envp)
         except LinuxError as error:
@@ -126,7 +127,8 @@ class Process:
         group.attached.clear()
         task.altstack = NO_ALTSTACK
         task.clear_child_tid = task.robust_list = 0
-        self._close_on_exec()
+        for fd in leaving:
+            self.host.close(fd)
         self.mm.reset()
         try:
             self.enter(image)
@@ -136,12 +138,11 @@ class Process:
             self._vfork.release()
             self._vfork = None
 
-    def _close_on_exec(self) -> None:
-        fds = self.task.group.fds
-        for name in os.listdir("/proc/self/fd"):
-            fd = int(name)
-            if not fds.is_hidden(fd) and self.host.fcntl(fd, F_GETFD, 0) == FD_CLOEXEC:
-                self.host.close(fd)
+    def _close_on_exec(self) -> list[int]:
+        """The guest's descriptors that an execve closes."""
+        hidden = self.task.group.fds.is_hidden
+        fds = [int(name) for name in os.listdir("/proc/self/fd")]
+        return [fd for fd in fds if not hidden(fd) and self.host.fcntl(fd, F_GETFD, 0) == FD_CLOEXEC]
 
     # ---- Processes ----
 
