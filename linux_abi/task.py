@@ -34,8 +34,27 @@ if TYPE_CHECKING:
         def munmap(self, addr: int, length: int) -> int: ...
         def mprotect(self, addr: int, length: int, prot: int) -> int: ...
         def mremap(self, old: int, old_size: int, new_size: int, flags: int, new: int) -> int: ...
-        def madvise(self, addr: int, length: int, advice: int) -> int: ...
         def brk(self, addr: int) -> int: ...
+
+        limits: dict[int, int]  # RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK: soft limits in bytes, none if not here
+        lock_future: int  # MAP_LOCKED after mlockall(MCL_FUTURE), for mappings to come
+
+        def runs(self, start: int, end: int) -> list[tuple[int, int]]:
+            """The parts of [start, end) that are mapped, in order, each as long as it can be."""
+
+        # What the host has done on a mapped range at a handler's call: the address space's book follows.
+        def advised(self, start: int, end: int, advice: int) -> None: ...
+        def locked(self, start: int, end: int, *, on: bool) -> None: ...
+        def refile(self, start: int, end: int, offset: int) -> None: ...
+        def seal(self, start: int, end: int) -> None:
+            """mseal(2), or LinuxError(ENOMEM) if there is a hole."""
+
+        def discardable(self, start: int, end: int) -> bool:
+            """Whether nothing in [start, end) is sealed against losing its content."""
+
+        def set_name(self, start: int, end: int, name: bytes) -> None:
+            """What /proc/self/maps calls private memory, as `[anon:...]`."""
+
         def maps(self) -> bytes:
             """The text of /proc/self/maps."""
 

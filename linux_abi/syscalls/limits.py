@@ -1,7 +1,7 @@
 """Resource limits: getrlimit(2), setrlimit(2), prlimit(2).
 
 Most bind the host's process as they would the guest's, and are the host's. Those on memory would bind the VMM's own, of
-which the window alone is more than any sane limit: the guest's are kept in its ThreadGroup. RLIMIT_NOFILE also says where the
+which the window alone is more than any sane limit: the guest's are kept in its ThreadGroup, and its address space keeps to them. RLIMIT_NOFILE also says where the
 VMM's descriptors lie (fds.py).
 """
 
@@ -43,6 +43,7 @@ def set_limit(task: Task, resource: int, new: Rlimit) -> None:
         if new.rlim_max > old.rlim_max and not _may_raise(task):
             raise LinuxError(EPERM)
         task.group.limits[resource] = new
+        task.mm.limits[resource] = new.rlim_cur
         return
     if resource == RLIMIT_NOFILE and new.rlim_cur <= new.rlim_max:
         task.group.fds.make_room(new.rlim_cur)

@@ -23,6 +23,8 @@ PR_SET_MEMORY_MERGE = 67
 PR_GET_MEMORY_MERGE = 68
 PR_GET_AUXV = 0x41555856
 
+_PAGE = 4096
+
 # Options that the host serves, and which of their arguments are addresses: "p"; "v" is a value.
 _FORWARDED = {
     uapi.PR_SET_PDEATHSIG: "v",
@@ -89,11 +91,21 @@ def prctl(task: Task, option: Flags[uapi.PrctlOption], arg2: ULong, arg3: ULong,
 
 
 def _name_memory(task: Task, addr: int, size: int, name: int) -> int:
-    """PR_SET_VMA_ANON_NAME; the host must not name what lies outside of the window."""
+    """PR_SET_VMA_ANON_NAME, of the parts of the range that are mapped; ENOMEM if there are others."""
     mm = task.mm
-    if size and (not addr or mm.host_address(addr + size - 1) == mm.BAD_ADDRESS):
+    end = addr + size + (-size % _PAGE)
+    if addr % _PAGE or end >> 64:
+        raise LinuxError(EINVAL)
+    runs = mm.runs(addr, end)
+    for start, stop in runs:
+        host_name, at = mm.host_address(name), mm.host_address(start)
+        result = task.host.prctl(uapi.PR_SET_VMA, uapi.PR_SET_VMA_ANON_NAME, at, stop - start, host_name)
+        if result < 0:
+            return result
+        mm.set_name(start, stop, b"[anon:%s]" % mm.cstr(name) if name else b"")
+    if runs != [(addr, end)] and size:
         raise LinuxError(ENOMEM)
-    return task.host.prctl(uapi.PR_SET_VMA, uapi.PR_SET_VMA_ANON_NAME, mm.host_address(addr), size, mm.host_address(name))
+    return 0
 
 
 _TASK_SIZE_MAX = (1 << 47) - 4096  # the CPU's own limit (asm/page_64_types.h)
