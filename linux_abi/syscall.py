@@ -14,8 +14,6 @@ A call's docstring is its line in docs/syscalls.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 from . import types
 from .errors import LinuxError
 from .uapi.errno import ENOSYS
@@ -23,9 +21,11 @@ from .uapi.x86_64 import ARGUMENT_REGISTERS, NUMBERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from .task import Task
 
-Entry = Callable[["Task", "memoryview[int]"], int]
+    Entry = Callable[[Task, memoryview[int]], int]
 
 # What happens to a call that a signal interrupted (signal(7)). The names are the kernel's (include/linux/errno.h).
 SYS = "ERESTARTSYS"  # restarted if no handler ran, or one with SA_RESTART did
@@ -133,7 +133,7 @@ def _unknown(task: Task, regs: memoryview[int]) -> int:
     return -ENOSYS
 
 
-class Table(dict[int, Entry]):
+class Table(dict[int, "Entry"]):
     """Number -> entry, compiled at the first use; numbers that Linux does not know give -ENOSYS."""
 
     def __init__(self) -> None:

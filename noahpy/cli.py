@@ -27,7 +27,7 @@ OPTIONS = (
 # Name, arguments, what it does.
 COMMANDS = (
     ("doctor", "[--json]", "say whether programs can run here, and why not"),
-    ("completion", "bash|zsh|fish", "print the shell's completion for noahpy"),
+    ("completion", "bash|zsh|fish", "print the shell's completion"),
 )
 _DEFAULT_PATH = b"/bin:/usr/bin"  # of execvp(3) where PATH is not set
 
@@ -201,7 +201,7 @@ def help_text() -> str:
         f"{''.join(commands)}"
         "  noahpy -- PROGRAM [ARGS...]      whatever PROGRAM is called\n"
         "\n"
-        "noahpy ends as PROGRAM does, by its exit status or signal. Statuses of its own:\n"
+        "noahpy ends as PROGRAM does, by exit status or by signal. Its own statuses:\n"
         "125 noahpy cannot work, 126 PROGRAM cannot be run, 127 PROGRAM is not found.\n"
     )
 

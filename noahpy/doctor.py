@@ -95,7 +95,7 @@ def _is_pie() -> bool:
 
 
 def probe() -> dict[str, object]:
-    """What the engine says of itself: available, reason, flavour, exit_us, api."""
+    """What the engine says of itself: available and reason, or flavour and exit_us (engine/kvm.py)."""
     try:
         from .engine import kvm
 

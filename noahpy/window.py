@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ._native import ffi, lib
+from .errors import CannotRun
 
 SIZE = 1 << 46  # the guest's TASK_SIZE (docs/design.md, D1)
 
@@ -15,7 +16,9 @@ class Window:
     def __init__(self, size: int = SIZE) -> None:
         error = lib.window_create(size)
         if error:
-            raise OSError(-error, os.strerror(-error))
+            from .doctor import diagnose
+
+            raise CannotRun(diagnose(-error, detail=f"no room for the guest: {os.strerror(-error)}"))
         self.base: int = lib.window_base()
         self.size = size
         self.map = lib.window_map

@@ -7,16 +7,19 @@ import os
 from linux_abi.host.linux import LinuxHost
 
 from .._native import ffi, lib
+from ..errors import CannotRun
 
 DEVICE = "/dev/kvm"
 _REGISTERS = 18
 
 
-class EngineError(Exception):
-    """There is no VM to be had; `errno` says which kind of reason, the text which."""
+class EngineError(CannotRun):
+    """There is no VM to be had, or the one that there is fails: `errno` of what failed, 0 if none."""
 
     def __init__(self, errno: int) -> None:
-        super().__init__(ffi.string(lib.engine_error()).decode())
+        from ..doctor import diagnose
+
+        super().__init__(diagnose(errno, DEVICE, ffi.string(lib.engine_error()).decode()))
         self.errno = errno
 
 
@@ -122,6 +125,19 @@ def open_machine(fast: dict[int, bytes]) -> tuple[Cpu, Signals]:
     for number, kinds in fast.items():
         _check(lib.fast_forward(number, len(kinds), kinds))
     return Cpu(), signals
+
+
+def probe() -> dict[str, object]:
+    """What doctor tells of the engine: available, reason (if not), flavour, exit_us (one exit and re-entry, median of 200)."""
+    from ..window import Window
+
+    try:
+        Window()
+        open_machine({})
+    except CannotRun as error:
+        return {"available": False, "reason": str(error)}
+    exit_us = lib.engine_exit_cost(200) / 1000
+    return {"available": True, "flavour": ffi.string(lib.engine_flavour()).decode(), "exit_us": round(exit_us, 2)}
 
 
 def host() -> LinuxHost:
