@@ -26,7 +26,7 @@ OPTIONS = (
 )
 # Name, arguments, what it does.
 COMMANDS = (
-    ("doctor", "[--json]", "say whether programs can run here, and why not"),
+    ("doctor", "[--json]", "say whether programs can run here"),
     ("completion", "bash|zsh|fish", "print the shell's completion"),
 )
 _DEFAULT_PATH = b"/bin:/usr/bin"  # of execvp(3) where PATH is not set
