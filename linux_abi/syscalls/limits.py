@@ -1,8 +1,8 @@
 """Resource limits: getrlimit(2), setrlimit(2), prlimit(2).
 
 Most bind the host's process as they would the guest's, and are the host's. Those on memory would bind the VMM's own, of
-which the window alone is more than any sane limit: the guest's are kept in its ThreadGroup, and its address space keeps to them. RLIMIT_NOFILE also says where the
-VMM's descriptors lie (fds.py).
+which the window alone is more than any sane limit: the guest's are kept in its ThreadGroup, and its address space keeps to
+them. RLIMIT_NOFILE also says where the VMM's descriptors lie (fds.py).
 """
 
 from __future__ import annotations
