@@ -6097,8 +6097,6 @@ FIELD(struct futex_waitv, val, 0, 8);
 FIELD(struct futex_waitv, uaddr, 8, 8);
 FIELD(struct futex_waitv, flags, 16, 4);
 #endif
-SIZE(struct sched_param, 4);
-FIELD(struct sched_param, sched_priority, 0, 4);
 SIZE(struct sched_attr, 56);
 FIELD(struct sched_attr, size, 0, 4);
 FIELD(struct sched_attr, sched_policy, 4, 4);

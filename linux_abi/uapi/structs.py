@@ -471,7 +471,6 @@ class FutexWaitv(Struct):
 
 
 class SchedParam(Struct):
-    c_name_ = "struct sched_param"
     sched_priority: s32
 
 
