@@ -8,10 +8,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
 NATIVE := $(wildcard native/*.c native/*.h native/*.S)
-C_FILES := $(wildcard native/*.c native/*.h tests/guest/*.c tests/guest/*.h)
+C_FILES := $(filter-out native/check_abi.c,$(wildcard native/*.c native/*.h tests/guest/*.c tests/guest/*.h))
+COMPILE := gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -fsyntax-only
+EDITABLE := --editable
+ASAN := .venv-asan
 
 .DELETE_ON_ERROR:
-.PHONY: help run build test test-all lint format clean always
+.PHONY: help run build gen gen-check test test-all asan lint format clean always
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -22,18 +25,32 @@ run: build ## make .venv, build, and run a real program in the VM
 
 build: $(VENV)/built ## bring .venv/bin/noahpy up to date
 
+gen: $(VENV)/base ## write what is generated: docs/syscalls.md, native/check_abi.c
+	$(BIN)/python -m linux_abi.document >docs/syscalls.md
+	$(BIN)/python -m linux_abi.uapi.check >native/check_abi.c
+
+gen-check: $(VENV)/base ## fail if `make gen` would change a file, or the system's headers say otherwise
+	$(BIN)/python -m linux_abi.document | diff -u docs/syscalls.md -
+	$(BIN)/python -m linux_abi.uapi.check | diff -u native/check_abi.c -
+	$(COMPILE) native/check_abi.c
+
 test: $(VENV)/tests ## all tests but the slow ones
 	$(PYTEST) -q -m 'not slow'
 
 test-all: $(VENV)/tests ## all tests
 	$(PYTEST) -q
 
+asan: ## `make test` with native/ under the address and undefined-behaviour sanitizers
+	rm -rf $(ASAN)/built build
+	CFLAGS='-fsanitize=address,undefined -fno-omit-frame-pointer' $(MAKE) VENV=$(ASAN) EDITABLE= $(ASAN)/tests
+	LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 $(ASAN)/bin/pytest -q -m 'not slow'
+
 lint: $(VENV)/linters ## ruff, mypy, clang-format, the C compiler's warnings
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	clang-format --dry-run -Werror $(C_FILES)
-	gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -fsyntax-only $(wildcard native/*.c)
+	for file in native/*.c; do $(COMPILE) $$file || exit; done
 
 format: $(VENV)/linters ## format Python and C
 	$(BIN)/ruff format
@@ -49,7 +66,7 @@ $(VENV)/base: always
 	@.ci/venv $(PYTHON) $(VENV)
 
 $(VENV)/built: $(VENV)/base $(NATIVE) native/build.py pyproject.toml noahpy/bin/noahpy
-	$(PIP) --no-build-isolation --no-deps --editable .
+	$(PIP) --no-build-isolation --no-deps $(EDITABLE) .
 	@touch $@
 
 $(VENV)/tests: $(VENV)/built tests/packages.txt tests/requirements.txt .cache/busybox-static
