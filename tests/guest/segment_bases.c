@@ -1,7 +1,8 @@
 /* FS and GS bases: arch_prctl(2), thread-local storage, and the FSGSBASE instructions where the kernel allows them. */
 #include "check.h"
-#include <asm/prctl.h>
 #include <sys/auxv.h>
+
+enum { ARCH_SET_GS = 0x1001, ARCH_SET_FS, ARCH_GET_FS, ARCH_GET_GS, ARCH_GET_CPUID = 0x1011 }; /* <asm/prctl.h> */
 
 static __thread int zero, forty_two = 42;
 static __thread __attribute__((aligned(256))) char aligned[1000] = "aligned";
