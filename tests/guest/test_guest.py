@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.conftest import Engine
+    from tests.conftest import Engine, Result
 
 HERE = Path(__file__).parent
 
@@ -59,7 +59,13 @@ DEATHS = {
 }
 
 
-@pytest.fixture()
+def check_end(result: Result, status: int) -> None:
+    """The program printed nothing and ended like this."""
+    assert (result.stdout + result.stderr).decode(errors="replace") == ""
+    assert result.status == status
+
+
+@pytest.fixture
 def build(compile_c: Callable[..., Path]) -> Callable[[str, str], Path]:
     def build(name: str, variant: str) -> Path:
         compiler, flags = VARIANTS[variant]
@@ -70,14 +76,12 @@ def build(compile_c: Callable[..., Path]) -> Callable[[str, str], Path]:
 
 @pytest.mark.parametrize(("name", "variant"), PROGRAMS)
 def test_program(name: str, variant: str, engine: Engine, build: Callable[[str, str], Path], tmp_path: Path) -> None:
-    result = engine.run([build(name, variant)], cwd=tmp_path)
-    assert (result.status, result.stdout, result.stderr.decode()) == (0, b"", "")
+    check_end(engine.run([build(name, variant)], cwd=tmp_path), 0)
 
 
 @pytest.mark.parametrize(("name", "number"), [(name, number) for number, names in DEATHS.items() for name in names.split()])
 def test_death(name: str, number: int, engine: Engine, build: Callable[[str, str], Path], tmp_path: Path) -> None:
-    result = engine.run([build("death", "dynamic"), name], cwd=tmp_path)
-    assert (result.status, result.stdout, result.stderr.decode()) == (-number, b"", "")
+    check_end(engine.run([build("death", "dynamic"), name], cwd=tmp_path), -number)
 
 
 def test_every_death_is_expected(build: Callable[[str, str], Path]) -> None:
