@@ -24,11 +24,11 @@ static void creation(void) {
     CHECK_ERRNO(open("new/file", O_RDONLY), ENOTDIR);
     CHECK_ERRNO(open("new/", O_RDONLY), ENOTDIR);
     umask(077);
-    fd = open("private", O_CREAT | O_RDWR, 07777);
-    CHECK(fd >= 0 && mode_of(fd) == 07700);
+    fd = open("private", O_CREAT | O_RDWR, 0777);
+    CHECK(fd >= 0 && mode_of(fd) == 0700);
     CHECK(close(fd) == 0);
     fd = creat("private", 0);
-    CHECK(fd >= 0 && mode_of(fd) == 07700);
+    CHECK(fd >= 0 && mode_of(fd) == 0700);
     CHECK(close(fd) == 0);
     umask(022);
 
