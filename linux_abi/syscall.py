@@ -69,6 +69,12 @@ class Syscall:
             self._parameters = [(n, eval(hints[n], scope)) for n in names if n != "task"]  # noqa: S307  our own source
         return self._parameters
 
+    @property
+    def kinds(self) -> bytes:
+        """The kind of each argument. Needs no `parameters`: at every start all forwarded calls are asked for theirs."""
+        hints = self.function.__annotations__
+        return bytes([vars(types)[hint.partition("[")[0]].kind for name, hint in hints.items() if name not in ("task", "return")])
+
     def compile(self) -> Entry:
         """The function that serves the call: registers in, result or negative errno out."""
         scope: dict[str, object] = {"LinuxError": LinuxError, "function": self.function}
