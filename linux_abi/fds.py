@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from .uapi.fcntl import F_GETFD
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .task import Host
+
+
+_NEVER_OPEN = 0x7FFFFFFF  # and not -1, which is "none" to some calls, such as signalfd(2)
 
 
 class FdTable:
@@ -23,8 +30,8 @@ class FdTable:
         return 0 <= (fd & 0xFFFFFFFF) - self.hidden_base < self.hidden_count
 
     def visible(self, fd: int) -> int:
-        """The descriptor in a register as the host may see it: -1 for a hidden one."""
-        return -1 if 0 <= (fd & 0xFFFFFFFF) - self.hidden_base < self.hidden_count else fd
+        """The descriptor in a register as the host may see it: for a hidden one, a number that gives EBADF."""
+        return _NEVER_OPEN if 0 <= (fd & 0xFFFFFFFF) - self.hidden_base < self.hidden_count else fd
 
     def make_room(self, soft_limit: int) -> None:
         """To be called before the guest's soft RLIMIT_NOFILE becomes `soft_limit`.
@@ -35,6 +42,19 @@ class FdTable:
         base = min(soft_limit, 1 << 30)  # RLIM_INFINITY; the kernel's own bound (fs.nr_open) is far below
         if self.hidden_count and base > self.hidden_base and self.move(base) == 0:
             self.hidden_base = base
+
+    def make_way(self, host: Host, fd: int) -> None:
+        """Free the number `fd`, which the guest may use (it is below its limit), by moving the VMM's descriptors down."""
+        if not self.is_hidden(fd):
+            return
+        base = self.hidden_base - self.hidden_count
+        while base > 0:
+            used = next((n for n in range(base, base + self.hidden_count) if host.fcntl(n, F_GETFD, 0) >= 0), None)
+            if used is None:
+                if self.move(base) == 0:
+                    self.hidden_base = base
+                return
+            base = used - self.hidden_count
 
     def ranges(self, first: int, last: int) -> list[tuple[int, int]]:
         """[first, last] without the hidden ones, as inclusive ranges."""

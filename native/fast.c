@@ -2,6 +2,7 @@
  * (linux_abi/syscall.py). linux_abi/forward.py says what becomes of each kind of argument; this is the same in C. */
 #include "fast.h"
 
+#include <limits.h>
 #include <string.h>
 #include <sys/uio.h>
 
@@ -29,7 +30,7 @@ uint64_t fast_count(unsigned number) { return number < CALLS ? table_[number].fi
 
 static long visible(uint64_t fd) {
     int number = (int)fd;
-    return number >= hidden_base() && number < hidden_base() + hidden_count() ? -1 : number;
+    return number >= hidden_base() && number < hidden_base() + hidden_count() ? INT_MAX : number;
 }
 
 /* Paths below /proc may be views: Python's. An unreadable one is left to the host to refuse. */
@@ -40,7 +41,8 @@ static bool plain_path(uint64_t gva) {
 
 /* The guest's iovecs with host addresses in `out`: what to pass to the host, or 0 for "too many for here". */
 static long translate_iovec(uint64_t gva, uint64_t count, struct iovec *out) {
-    if (count - 1 >= UIO_MAXIOV) return (long)host_address(gva);
+    count = (uint32_t)count; /* as import_iovec() does; the guest's own array must never be what the host reads */
+    if (count - 1 >= UIO_MAXIOV) return (long)BAD_ADDRESS;
     if (count > IOVECS) return 0;
     if (window_read(out, gva, count * sizeof *out) < count * sizeof *out) return (long)BAD_ADDRESS;
     for (uint64_t i = 0; i < count; i++) out[i].iov_base = (void *)host_address((uint64_t)out[i].iov_base);
@@ -49,7 +51,7 @@ static long translate_iovec(uint64_t gva, uint64_t count, struct iovec *out) {
 
 bool fast_finish(struct vcpu *cpu) {
     struct registers *r = cpu->regs;
-    uint64_t number = r->rax;
+    uint32_t number = (uint32_t)r->rax; /* as the kernel, which looks at no more */
     if (number >= CALLS || !table_[number].known) return false;
     const uint64_t args[ARGUMENTS] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
     long to[ARGUMENTS] = {0};

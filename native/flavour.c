@@ -26,7 +26,7 @@ static const uint8_t SYSRET_CODE[] = {0x48, 0x0f, 0x07}; /* sysretq */
 static const uint8_t IRET_CODE[] = {0x48, 0xcf};         /* iretq */
 static const uint8_t PROBE_CODE[] = {0x0f, 0x05, 0xeb, 0xfc}; /* 1: syscall; jmp 1b */
 
-enum { VECTOR_BP = 3, VECTOR_OF = 4 };
+enum { VECTOR_BP = 3, VECTOR_OF = 4, VECTOR_UD = 6, VECTOR_GP = 13 };
 /* #DF #TS #NP #SS #GP #PF #AC #CP #VC #SX push an error code. */
 static const uint32_t HAS_ERROR_CODE = 1 << 8 | 0x1f << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30;
 
@@ -154,6 +154,12 @@ static void read_frame(struct kvm_vcpu *v, unsigned vector) {
     v->seen.regs->rip = v->frame[0];
     v->seen.regs->rflags = v->frame[2];
     v->seen.regs->rsp = v->frame[3];
+    /* PVM says #UD of INT $0x80; without a gate for it the CPU says #GP. */
+    uint8_t code[2];
+    if (vector == VECTOR_UD && window_read(code, v->frame[0], 2) == 2 && code[0] == 0xcd && code[1] == 0x80) {
+        v->seen.vector = VECTOR_GP;
+        v->seen.error_code = 0x80 << 3 | 2;
+    }
 }
 
 enum state flavour_leave(struct kvm_vcpu *v) {

@@ -16,7 +16,6 @@
 
 enum { GIB = 1 << 30 };
 #define GUARD (4ull * GIB)
-#define HUGE_PAGE (2ull << 20)
 /* From here on anonymous memory gets 2 MiB entries. Below, splitting them at a partial munmap costs more than they gain. */
 #define HUGE_MIN (8ull << 20)
 
@@ -98,10 +97,7 @@ int window_map(uint64_t gva, uint64_t length, int prot, int flags, int fd, int64
     int error = map(gva, length, prot, flags, fd, offset);
     if (error) return error;
     bool huge = (flags & MAP_ANONYMOUS) && !(flags & (MAP_SHARED | MAP_HUGETLB)) && length >= HUGE_MIN && prot != PROT_NONE;
-    if (huge) {
-        uint64_t first = (gva + HUGE_PAGE - 1) & -HUGE_PAGE, last = (gva + length) & -HUGE_PAGE;
-        madvise((void *)(window_base_ + first), last - first, MADV_HUGEPAGE);
-    }
+    if (huge) madvise((void *)(window_base_ + gva), length, MADV_HUGEPAGE);
     return present && prot != PROT_NONE ? engine_raise(gva, present, prot, huge) : 0;
 }
 
@@ -130,7 +126,11 @@ int window_move(uint64_t old, uint64_t old_length, uint64_t new_, uint64_t new_l
     if (old_length) engine_lower(old, old_length, PROT_NONE);
     engine_lower(new_, new_length, PROT_NONE);
     void *from = (void *)(window_base_ + old), *to = (void *)(window_base_ + new_);
-    if (mremap(from, old_length, new_length, flags, to) == MAP_FAILED) return -errno;
+    if (mremap(from, old_length, new_length, flags, to) == MAP_FAILED) {
+        int error = -errno;
+        reserve(new_, new_length); /* the target may be unmapped already */
+        return error;
+    }
     if (old_length && !keep) {
         int error = reserve(old, old_length);
         if (error) return error;

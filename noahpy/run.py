@@ -46,7 +46,7 @@ def start(program: bytes, argv: list[bytes], envp: list[bytes], options: Options
 
 def fast_calls(table: Table) -> dict[int, bytes]:
     """The calls that C can finish: number -> kinds of arguments."""
-    return {call.number: bytes([t.kind for _, t in call.parameters]) for call in table.forwarded()}
+    return {call.number: call.kinds for call in table.forwarded()}
 
 
 def run(task: Task, table: Table) -> NoReturn:
@@ -68,7 +68,7 @@ def _serve(task: Task, table: Table) -> None:
     while regs is cpu.regs:
         why = enter()
         if why == lib.EXIT_SYSCALL:
-            number = regs[RAX]
+            number = regs[RAX] & 0xFFFFFFFF
             result = table[number](task, regs)
             if result is not None:  # None: the registers say all (execve, rt_sigreturn)
                 cpu.regs[RAX] = result & _M64

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from errno import EFAULT
 
 from ._native import ffi, lib
 from .errors import CannotRun
@@ -24,7 +25,6 @@ class Window:
         self.map = lib.window_map
         self.unmap = lib.window_unmap
         self.protect = lib.window_protect
-        self.move = lib.window_move
         self.populate = lib.window_populate
         self.strnlen = lib.window_strnlen
 
@@ -37,6 +37,31 @@ class Window:
         """Store `data`: the number of bytes stored."""
         count: int = lib.window_write(gva, ffi.from_buffer(data), len(data))
         return count
+
+    def move(self, old: int, old_length: int, new: int, new_length: int, prot: int, keep: int, present: int) -> int:
+        """mremap(2) to a fixed place; `keep` leaves the old one mapped."""
+        error: int = lib.window_move(old, old_length, new, new_length, prot, keep, present)
+        if error != -EFAULT or old_length > new_length:
+            return error
+        # What is one mapping for the guest may be several for the host, whose 2 MiB advice is a property of each.
+        for start, end in self._host_mappings(old, old + old_length):
+            grown = new_length - old_length if end == old + old_length else 0
+            length, to = end - start, new + start - old
+            visible = min(max(present - (start - old), 0), length + grown)
+            error = lib.window_move(start, length, to, length + grown, prot, keep, visible)
+            if error:
+                break
+        return error
+
+    def _host_mappings(self, start: int, end: int) -> list[tuple[int, int]]:
+        """The host's mappings in [start, end), each cut to it, by guest address."""
+        found = []
+        with open("/proc/self/maps", "rb") as maps:
+            for line in maps:
+                low, high = (int(x, 16) - self.base for x in line.split(b" ", 1)[0].split(b"-"))
+                if low < end and high > start:
+                    found.append((max(low, start), min(high, end)))
+        return found
 
     def alias(self, gva: int, host: int, length: int) -> int:
         """Show `length` bytes at host address `host` at `gva`, read-only."""

@@ -23,6 +23,7 @@ from ..types import (
 )
 from ..uapi import fcntl as commands
 from ..uapi.fcntl import (
+    F_GETFD,
     CloseRangeFlags,
     DupFlags,
     EventfdFlags,
@@ -201,14 +202,22 @@ def dup(oldfd: Fd) -> None:
     """Duplicate a descriptor."""
 
 
-@forward
-def dup2(oldfd: Fd, newfd: Fd) -> None:
+@syscall
+def dup2(task: Task, oldfd: Fd, newfd: Fd) -> int:
     """Duplicate a descriptor to a number."""
+    fds = task.group.fds
+    if task.host.fcntl(fds.visible(oldfd), F_GETFD, 0) >= 0:
+        fds.make_way(task.host, newfd)
+    return task.host.dup2(fds.visible(oldfd), fds.visible(newfd))
 
 
-@forward
-def dup3(oldfd: Fd, newfd: Fd, flags: Flags[DupFlags]) -> None:
+@syscall
+def dup3(task: Task, oldfd: Fd, newfd: Fd, flags: Flags[DupFlags]) -> int:
     """Duplicate a descriptor to a number, with flags."""
+    fds = task.group.fds
+    if task.host.fcntl(fds.visible(oldfd), F_GETFD, 0) >= 0:
+        fds.make_way(task.host, newfd)
+    return task.host.dup3(fds.visible(oldfd), fds.visible(newfd), flags)
 
 
 @forward
