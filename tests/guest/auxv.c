@@ -11,23 +11,21 @@ static const Elf64_auxv_t *vector;
 /* As the kernel wrote it; getauxval(3) changes some. */
 static unsigned long value(unsigned long type) {
     for (const Elf64_auxv_t *v = vector; v->a_type != AT_NULL; v++)
-        if (v->a_type == type)
-            return v->a_un.a_val;
+        if (v->a_type == type) return v->a_un.a_val;
     errno = ENOENT;
     return 0;
 }
 
 int main(int argc, char **argv) {
     char **end = argv + argc + 1;
-    while (*end)
-        end++;
+    while (*end) end++;
     vector = (void *)(end + 1);
     const unsigned char *random = (void *)value(AT_RANDOM);
     CHECK(random);
     if (argc > 1) {
-        for (int i = 0; i < 16; i++)
-            printf("%02x", random[i]);
-        printf(" %p %p %p %p\n", (void *)main, (void *)&argc, sbrk(0), mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+        for (int i = 0; i < 16; i++) printf("%02x", random[i]);
+        printf(" %p %p %p %p\n", (void *)main, (void *)&argc, sbrk(0),
+               mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
         return 0;
     }
     CHECK(value(AT_PAGESZ) == PAGE && value(AT_CLKTCK) == 100 && value(AT_FLAGS) == 0);
@@ -37,8 +35,7 @@ int main(int argc, char **argv) {
 
     int has_interpreter = 0;
     const Elf64_Phdr *phdr = (void *)value(AT_PHDR);
-    for (int i = 0; i < __ehdr_start.e_phnum; i++)
-        has_interpreter |= phdr[i].p_type == PT_INTERP;
+    for (int i = 0; i < __ehdr_start.e_phnum; i++) has_interpreter |= phdr[i].p_type == PT_INTERP;
     const char *base = (void *)value(AT_BASE);
     CHECK(!!base == has_interpreter);
     CHECK(!base || !memcmp(base, ELFMAG, SELFMAG));
@@ -56,13 +53,11 @@ int main(int argc, char **argv) {
     CHECK(errno == 0);
     CHECK(value(AT_SYSINFO_EHDR) && value(AT_MINSIGSTKSZ) >= 1024);
     int distinct = 0;
-    for (int i = 1; i < 16; i++)
-        distinct += random[i] != random[0];
+    for (int i = 1; i < 16; i++) distinct += random[i] != random[0];
     CHECK(distinct > 8);
 
     /* Each entry once, AT_NULL at the end. */
     unsigned seen[64] = {0};
-    for (const Elf64_auxv_t *v = vector; v->a_type != AT_NULL; v++)
-        CHECK(v->a_type < 64 && !seen[v->a_type]++);
+    for (const Elf64_auxv_t *v = vector; v->a_type != AT_NULL; v++) CHECK(v->a_type < 64 && !seen[v->a_type]++);
     CHECK((uintptr_t)argv % 8 == 0 && ((uintptr_t)argv - 8) % 16 == 0); /* where the stack pointer was */
 }

@@ -2,9 +2,7 @@
 #include "check.h"
 #include <sys/resource.h>
 
-static char *set_brk(const void *to) {
-    return (char *)syscall(SYS_brk, to);
-}
+static char *set_brk(const void *to) { return (char *)syscall(SYS_brk, to); }
 
 int main(void) {
     char *start = set_brk(NULL);
@@ -13,8 +11,7 @@ int main(void) {
 
     char *end = set_brk(start + 10 * PAGE + 123);
     CHECK(end == start + 10 * PAGE + 123);
-    for (volatile char *p = start; p < end; p++)
-        CHECK(*p == 0);
+    for (volatile char *p = start; p < end; p++) CHECK(*p == 0);
     memset(start, 'b', end - start);
     CHECK(set_brk(start + 5 * PAGE) == start + 5 * PAGE);
     CHECK(start[5 * PAGE - 1] == 'b' && !kernel_reads((char *)(((uintptr_t)start + 7 * PAGE) & -PAGE)));
@@ -22,8 +19,7 @@ int main(void) {
 
     char *far = start + (256l << 20);
     CHECK(set_brk(far) == far);
-    for (char *p = (char *)(((uintptr_t)end + PAGE) & -PAGE); p < far; p += 512 * PAGE)
-        CHECK(*p == 0), *p = 1;
+    for (char *p = (char *)(((uintptr_t)end + PAGE) & -PAGE); p < far; p += 512 * PAGE) CHECK(*p == 0), *p = 1;
     CHECK(set_brk(end) == end && set_brk(far) == far);
     CHECK(((char *)(((uintptr_t)end + PAGE) & -PAGE))[0] == 0);
     CHECK(set_brk(end) == end);

@@ -21,14 +21,13 @@ enum { PAGE = 4096 };
 
 #define CHECK(condition) ((condition) ? (void)0 : check_failed(__FILE__, __LINE__, #condition, -1))
 /* `call` gives -1 and this errno. */
-#define CHECK_ERRNO(call, expected)                                                                                         \
+#define CHECK_ERRNO(call, expected)                                                                                            \
     (errno = 0, (long)(call) == -1 && errno == (expected) ? (void)0 : check_failed(__FILE__, __LINE__, #call, (expected)))
 
 __attribute__((noreturn, unused)) static void check_failed(const char *file, int line, const char *what, int expected) {
     int error = errno;
     dprintf(2, "%s:%d: %s", file, line, what);
-    if (expected >= 0)
-        dprintf(2, ": not -1 with %s", strerror(expected));
+    if (expected >= 0) dprintf(2, ": not -1 with %s", strerror(expected));
     dprintf(2, " (errno is %d, %s)\n", error, strerror(error));
     _exit(1);
 }
@@ -57,13 +56,11 @@ __attribute__((unused)) static char *read_file(const char *name, size_t *size) {
     size_t length = 0, room = 1 << 20;
     char *text = malloc(room);
     ssize_t n;
-    while ((n = read(fd, text + length, room - length - 1)) > 0)
-        length += n;
+    while ((n = read(fd, text + length, room - length - 1)) > 0) length += n;
     CHECK(n == 0);
     CHECK(close(fd) == 0);
     text[length] = 0;
-    if (size)
-        *size = length;
+    if (size) *size = length;
     return text;
 }
 
@@ -71,19 +68,16 @@ __attribute__((unused)) static char *read_file(const char *name, size_t *size) {
 __attribute__((unused)) static int kernel_reads(const void *p) {
     static int fds[2];
     char byte;
-    if (!fds[1])
-        CHECK(pipe(fds) == 0);
+    if (!fds[1]) CHECK(pipe(fds) == 0);
     ssize_t n = write(fds[1], p, 1);
     CHECK(n == 1 || (n == -1 && errno == EFAULT));
-    if (n == 1)
-        CHECK(read(fds[0], &byte, 1) == 1);
+    if (n == 1) CHECK(read(fds[0], &byte, 1) == 1);
     return n == 1;
 }
 
 __attribute__((unused)) static int kernel_writes(void *p) {
     static int zero;
-    if (!zero)
-        CHECK((zero = open("/dev/zero", O_RDONLY)) >= 0);
+    if (!zero) CHECK((zero = open("/dev/zero", O_RDONLY)) >= 0);
     ssize_t n = read(zero, p, 1);
     CHECK(n == 1 || (n == -1 && errno == EFAULT));
     return n == 1;

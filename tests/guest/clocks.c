@@ -16,8 +16,9 @@ static int64_t by_libc(int clock) {
 }
 
 int main(void) {
-    static const int clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID,
-                                 CLOCK_MONOTONIC_RAW, CLOCK_BOOTTIME, CLOCK_TAI, CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE};
+    static const int clocks[] = {
+        CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID, CLOCK_MONOTONIC_RAW,
+        CLOCK_BOOTTIME, CLOCK_TAI,       CLOCK_REALTIME_COARSE,    CLOCK_MONOTONIC_COARSE};
     struct timespec t;
     for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++) {
         int64_t last = by_libc(clocks[i]);

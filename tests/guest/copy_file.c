@@ -59,8 +59,7 @@ static void by_splice(int in, int out) {
 }
 
 int main(void) {
-    for (size_t i = 0; i < sizeof data; i++)
-        data[i] = i * 31 + i / 251;
+    for (size_t i = 0; i < sizeof data; i++) data[i] = i * 31 + i / 251;
     int in = make_file("in", data, sizeof data), out = make_file("out", "", 0);
     by_sendfile(in, out);
     by_copy_file_range(in, out);

@@ -17,17 +17,11 @@ static char *page(int prot) {
     return p;
 }
 
-static void load(const volatile void *p) {
-    (void)*(const volatile char *)p;
-}
+static void load(const volatile void *p) { (void)*(const volatile char *)p; }
 
-static void store(volatile void *p) {
-    *(volatile char *)p = 1;
-}
+static void store(volatile void *p) { *(volatile char *)p = 1; }
 
-static void call(const void *p) {
-    ((void (*)(void))(uintptr_t)p)();
-}
+static void call(const void *p) { ((void (*)(void))(uintptr_t)p)(); }
 
 /* A page whose address held, and gave, something before. */
 static char *warm(void) {
@@ -48,10 +42,8 @@ static char *past_the_end(void) {
 static char *last_page(void) {
     for (uint64_t end = 1ull << 47; end; end -= PAGE) {
         char *p = mmap((void *)(end - PAGE), PAGE, RW | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-        if (p != MAP_FAILED)
-            return p;
-        if (end == (1ull << 47) - 16 * PAGE)
-            end = (1ull << 46) + PAGE;
+        if (p != MAP_FAILED) return p;
+        if (end == (1ull << 47) - 16 * PAGE) end = (1ull << 46) + PAGE;
     }
     return NULL;
 }
@@ -62,7 +54,7 @@ __attribute__((noinline)) static int recurse(int n) {
     return recurse(n + 1) + frame[n % 5000];
 }
 
-#define ASM(name, code)                                                                                                     \
+#define ASM(name, code)                                                                                                        \
     static void name(void) { __asm__ volatile(code); }
 
 static void null_load(void) { load(NULL); }
@@ -98,9 +90,7 @@ static void load_truncated(void) {
     CHECK(ftruncate(fd, 1) == 0);
     load(p);
 }
-static void unaligned_sse(void) {
-    __asm__ volatile("movaps 1(%0), %%xmm0" : : "r"(page(RW)) : "xmm0");
-}
+static void unaligned_sse(void) { __asm__ volatile("movaps 1(%0), %%xmm0" : : "r"(page(RW)) : "xmm0"); }
 static void unaligned_with_ac(void) {
     __asm__ volatile("pushfq\n\torl $0x40000, (%%rsp)\n\tpopfq\n\tmov 1(%0), %%eax" : : "r"(page(RW)) : "rax", "cc", "memory");
 }
@@ -241,27 +231,89 @@ static const struct {
     const char *name;
     void (*die)(void);
 } cases[] = {
-#define CASE(name) {#name, name}
-    CASE(null_load), CASE(null_store), CASE(null_call), CASE(kernel_load), CASE(kernel_call), CASE(beyond_user_space),
-    CASE(non_canonical_load), CASE(non_canonical_call), CASE(non_canonical_jump), CASE(divide_by_zero), CASE(divide_overflow),
-    CASE(stack_overflow), CASE(small_stack), CASE(store_to_text), CASE(store_to_constant), CASE(call_data), CASE(call_stack),
-    CASE(load_past_file), CASE(store_past_file), CASE(call_past_file), CASE(load_truncated), CASE(unaligned_sse),
-    CASE(unaligned_with_ac), CASE(float_trap), CASE(x87_trap), CASE(store_after_protect), CASE(load_after_protect),
-    CASE(load_after_unmap), CASE(load_after_move), CASE(load_after_shrink), CASE(load_after_brk), CASE(store_after_map_over),
-    CASE(call_after_protect), CASE(off_the_end), CASE(syscall_at_the_end), CASE(instruction_across_the_end), CASE(undefined),
-    CASE(undefined_opcode), CASE(breakpoint), CASE(single_step), CASE(icebp), CASE(halt), CASE(interrupt_gate),
-    CASE(interrupt_page_fault), CASE(interrupt_double_fault), CASE(clear_interrupts), CASE(set_interrupts), CASE(move_to_cr0),
-    CASE(move_to_cr3), CASE(move_from_cr4), CASE(move_to_dr7), CASE(write_msr), CASE(read_msr), CASE(load_gdt), CASE(load_idt),
-    CASE(load_task), CASE(swap_gs), CASE(invalidate_page), CASE(write_back_caches), CASE(sysret), CASE(out_port),
-    CASE(out_port_dx), CASE(in_port), CASE(bad_selector), CASE(bad_far_return), CASE(bad_interrupt_return),
-    CASE(stack_non_canonical), CASE(stack_null), CASE(lock_prefix), CASE(abort), CASE(raise_kill), CASE(raise_terminate),
-    CASE(raise_real_time), CASE(broken_pipe), CASE(file_too_large), CASE(handler_ignored),
+#define CASE(name)                                                                                                             \
+    { #name, name }
+    CASE(null_load),
+    CASE(null_store),
+    CASE(null_call),
+    CASE(kernel_load),
+    CASE(kernel_call),
+    CASE(beyond_user_space),
+    CASE(non_canonical_load),
+    CASE(non_canonical_call),
+    CASE(non_canonical_jump),
+    CASE(divide_by_zero),
+    CASE(divide_overflow),
+    CASE(stack_overflow),
+    CASE(small_stack),
+    CASE(store_to_text),
+    CASE(store_to_constant),
+    CASE(call_data),
+    CASE(call_stack),
+    CASE(load_past_file),
+    CASE(store_past_file),
+    CASE(call_past_file),
+    CASE(load_truncated),
+    CASE(unaligned_sse),
+    CASE(unaligned_with_ac),
+    CASE(float_trap),
+    CASE(x87_trap),
+    CASE(store_after_protect),
+    CASE(load_after_protect),
+    CASE(load_after_unmap),
+    CASE(load_after_move),
+    CASE(load_after_shrink),
+    CASE(load_after_brk),
+    CASE(store_after_map_over),
+    CASE(call_after_protect),
+    CASE(off_the_end),
+    CASE(syscall_at_the_end),
+    CASE(instruction_across_the_end),
+    CASE(undefined),
+    CASE(undefined_opcode),
+    CASE(breakpoint),
+    CASE(single_step),
+    CASE(icebp),
+    CASE(halt),
+    CASE(interrupt_gate),
+    CASE(interrupt_page_fault),
+    CASE(interrupt_double_fault),
+    CASE(clear_interrupts),
+    CASE(set_interrupts),
+    CASE(move_to_cr0),
+    CASE(move_to_cr3),
+    CASE(move_from_cr4),
+    CASE(move_to_dr7),
+    CASE(write_msr),
+    CASE(read_msr),
+    CASE(load_gdt),
+    CASE(load_idt),
+    CASE(load_task),
+    CASE(swap_gs),
+    CASE(invalidate_page),
+    CASE(write_back_caches),
+    CASE(sysret),
+    CASE(out_port),
+    CASE(out_port_dx),
+    CASE(in_port),
+    CASE(bad_selector),
+    CASE(bad_far_return),
+    CASE(bad_interrupt_return),
+    CASE(stack_non_canonical),
+    CASE(stack_null),
+    CASE(lock_prefix),
+    CASE(abort),
+    CASE(raise_kill),
+    CASE(raise_terminate),
+    CASE(raise_real_time),
+    CASE(broken_pipe),
+    CASE(file_too_large),
+    CASE(handler_ignored),
 };
 
 int main(int argc, char **argv) {
     if (argc < 2)
-        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-            puts(cases[i].name);
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) puts(cases[i].name);
     for (size_t i = 0; argc == 2 && i < sizeof cases / sizeof *cases; i++)
         if (!strcmp(cases[i].name, argv[1])) {
             cases[i].die();

@@ -4,9 +4,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-static int is_open(int fd) {
-    return fcntl(fd, F_GETFD) >= 0;
-}
+static int is_open(int fd) { return fcntl(fd, F_GETFD) >= 0; }
 
 int main(void) {
     CHECK(syscall(SYS_close_range, 3, ~0u, 0) == 0); /* whatever was handed down */
@@ -39,8 +37,7 @@ int main(void) {
     CHECK_ERRNO(dup2(a, 64), EBADF);
     CHECK(is_open(200)); /* what is open stays */
     int n = 0;
-    while (dup(a) >= 0)
-        n++;
+    while (dup(a) >= 0) n++;
     CHECK(errno == EMFILE && n == 64 - 6);
     CHECK_ERRNO(open("/dev/null", O_RDONLY), EMFILE);
     int fds[2];
@@ -59,8 +56,7 @@ int main(void) {
     CHECK_ERRNO(syscall(SYS_close_range, 20, 10, 0), EINVAL);
     CHECK_ERRNO(syscall(SYS_close_range, 3, 10, 1 << 10), EINVAL);
     CHECK(syscall(SYS_close_range, 3, ~0u, 0) == 0);
-    for (int fd = 3; fd < (int)higher.rlim_cur; fd++)
-        CHECK(!is_open(fd));
+    for (int fd = 3; fd < (int)higher.rlim_cur; fd++) CHECK(!is_open(fd));
     CHECK(open("/dev/null", O_RDONLY) == 3);
     CHECK(close(0) == 0 && open("/dev/null", O_RDONLY) == 0);
 }

@@ -4,13 +4,14 @@ typedef unsigned long word;
 
 word start[18];
 
-__asm__(".globl _start\n_start:\n\t"
-        "mov %rax, start(%rip)\n\tmov %rbx, start+8(%rip)\n\tmov %rcx, start+16(%rip)\n\tmov %rdx, start+24(%rip)\n\t"
-        "mov %rsi, start+32(%rip)\n\tmov %rdi, start+40(%rip)\n\tmov %rbp, start+48(%rip)\n\tmov %r8, start+56(%rip)\n\t"
-        "mov %r9, start+64(%rip)\n\tmov %r10, start+72(%rip)\n\tmov %r11, start+80(%rip)\n\tmov %r12, start+88(%rip)\n\t"
-        "mov %r13, start+96(%rip)\n\tmov %r14, start+104(%rip)\n\tmov %r15, start+112(%rip)\n\tpushfq\n\tpopq start+120(%rip)\n\t"
-        "stmxcsr start+128(%rip)\n\tfnstcw start+136(%rip)\n\t"
-        "mov %rsp, %rdi\n\txor %ebp, %ebp\n\tcall check\n\tmov %eax, %edi\n\tmov $231, %eax\n\tsyscall\n");
+__asm__(
+    ".globl _start\n_start:\n\t"
+    "mov %rax, start(%rip)\n\tmov %rbx, start+8(%rip)\n\tmov %rcx, start+16(%rip)\n\tmov %rdx, start+24(%rip)\n\t"
+    "mov %rsi, start+32(%rip)\n\tmov %rdi, start+40(%rip)\n\tmov %rbp, start+48(%rip)\n\tmov %r8, start+56(%rip)\n\t"
+    "mov %r9, start+64(%rip)\n\tmov %r10, start+72(%rip)\n\tmov %r11, start+80(%rip)\n\tmov %r12, start+88(%rip)\n\t"
+    "mov %r13, start+96(%rip)\n\tmov %r14, start+104(%rip)\n\tmov %r15, start+112(%rip)\n\tpushfq\n\tpopq start+120(%rip)\n\t"
+    "stmxcsr start+128(%rip)\n\tfnstcw start+136(%rip)\n\t"
+    "mov %rsp, %rdi\n\txor %ebp, %ebp\n\tcall check\n\tmov %eax, %edi\n\tmov $231, %eax\n\tsyscall\n");
 
 static word arch_prctl(word code) {
     word result, value = ~0ul;
@@ -20,37 +21,26 @@ static word arch_prctl(word code) {
 
 __attribute__((used)) static int check(word *sp) {
     for (int i = 0; i < 15; i++)
-        if (start[i])
-            return 1 + i; /* in the order above: 4 is RDX, which a C library would register as an exit handler */
-    if (start[15] != 0x202)
-        return 20;
-    if ((unsigned)start[16] != 0x1f80)
-        return 21;
-    if ((unsigned short)start[17] != 0x37f)
-        return 22;
+        if (start[i]) return 1 + i; /* in the order above: 4 is RDX, which a C library would register as an exit handler */
+    if (start[15] != 0x202) return 20;
+    if ((unsigned)start[16] != 0x1f80) return 21;
+    if ((unsigned short)start[17] != 0x37f) return 22;
     if (arch_prctl(0x1003) || arch_prctl(0x1004)) /* FS and GS bases */
         return 23;
     unsigned short ds, es, fs, gs, ss, cs;
     __asm__("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3; mov %%ss, %4; mov %%cs, %5"
             : "=r"(ds), "=r"(es), "=r"(fs), "=r"(gs), "=r"(ss), "=r"(cs));
-    if (ds || es || fs || gs || ss != 0x2b || cs != 0x33)
-        return 24;
-    if ((word)sp % 16)
-        return 30;
+    if (ds || es || fs || gs || ss != 0x2b || cs != 0x33) return 24;
+    if ((word)sp % 16) return 30;
     word argc = *sp++;
-    if (argc != 3)
-        return 31;
+    if (argc != 3) return 31;
     for (word i = 0; i < argc; i++)
-        if (!sp[i])
-            return 32;
+        if (!sp[i]) return 32;
     char **argv = (char **)sp;
-    if (argv[argc] || argv[0][0] != '/' || argv[1][0] != 'x' || argv[2][0])
-        return 33; /* NAME x "" */
+    if (argv[argc] || argv[0][0] != '/' || argv[1][0] != 'x' || argv[2][0]) return 33; /* NAME x "" */
     sp += argc + 1;
-    while (*sp)
-        sp++;
+    while (*sp) sp++;
     int entries = 0;
-    for (sp++; *sp; sp += 2)
-        entries++;
+    for (sp++; *sp; sp += 2) entries++;
     return entries < 17 ? 34 : sp[1] ? 35 : 0;
 }

@@ -67,13 +67,11 @@ int main(void) {
     CHECK(n > 0 && n <= 200);
 
     DIR *dir = opendir(".");
-    for (int i = 0; i < 100; i++)
-        CHECK(readdir(dir));
+    for (int i = 0; i < 100; i++) CHECK(readdir(dir));
     long position = telldir(dir);
     char next[256];
     strcpy(next, readdir(dir)->d_name);
-    for (int i = 0; i < 3000; i++)
-        CHECK(readdir(dir));
+    for (int i = 0; i < 3000; i++) CHECK(readdir(dir));
     seekdir(dir, position);
     CHECK(!strcmp(readdir(dir)->d_name, next));
     closedir(dir);

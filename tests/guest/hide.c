@@ -25,7 +25,8 @@ static struct range find_range(const void *address) {
     while ((line = strsep(&rest, "\n")) && *line) {
         unsigned major, minor;
         int at = 0;
-        CHECK(sscanf(line, "%lx-%lx %4s %lx %x:%x %lu %n", &r.start, &r.end, r.prot, &r.offset, &major, &minor, &r.inode, &at) == 7);
+        CHECK(sscanf(line, "%lx-%lx %4s %lx %x:%x %lu %n", &r.start, &r.end, r.prot, &r.offset, &major, &minor, &r.inode,
+                     &at) == 7);
         CHECK(r.start >= last && r.start < r.end && r.start % PAGE == 0 && r.end % PAGE == 0);
         CHECK(strspn(r.prot, "rwxps-") == 4);
         if (r.start < 1ul << 63) /* [vsyscall] is the only one above */
@@ -34,8 +35,7 @@ static struct range find_range(const void *address) {
             CHECK(strstr(line, "[vsyscall]"));
         last = r.end;
         strcpy(r.name, line + at);
-        if ((unsigned long)address >= r.start && (unsigned long)address < r.end)
-            found = r, hits++;
+        if ((unsigned long)address >= r.start && (unsigned long)address < r.end) found = r, hits++;
     }
     CHECK(rest == NULL || !*rest);
     CHECK(hits <= 1);
@@ -94,8 +94,7 @@ static void texts(const char *exe, int argc, char **argv) {
     CHECK(at == text + size);
 
     char **end = environ;
-    while (*end)
-        end++;
+    while (*end) end++;
     text = read_file("/proc/self/auxv", &size);
     CHECK(size >= 16 * 16 && !memcmp(text, end + 1, size));
     unsigned long *last = (unsigned long *)(text + size - 16);
@@ -112,8 +111,7 @@ static void texts(const char *exe, int argc, char **argv) {
     CHECK(!strncmp(text, line, strlen(line)));
     unsigned long field[53] = {0};
     char *number = text + strlen(line);
-    for (int i = 4; i < 53; i++)
-        field[i] = strtoul(number, &number, 10);
+    for (int i = 4; i < 53; i++) field[i] = strtoul(number, &number, 10);
     CHECK(field[4] == (unsigned)getppid() && field[5] == (unsigned)getpgrp() && field[6] == (unsigned)getsid(0));
     CHECK(field[20] == 1); /* threads */
     CHECK(field[26] <= (unsigned long)main && (unsigned long)main < field[27]);
@@ -137,8 +135,8 @@ static void texts(const char *exe, int argc, char **argv) {
 
 static void links(const char *exe) {
     char target[PATH_MAX] = "", path[64], here[PATH_MAX];
-    static const char *const ways[] = {"/proc/self/exe", "/proc/./self//exe", "/proc/self/../self/exe", "/proc/thread-self/exe",
-                                       "/proc/self/task/../exe", "/proc/self/root/proc/self/exe"};
+    static const char *const ways[] = {"/proc/self/exe",        "/proc/./self//exe",      "/proc/self/../self/exe",
+                                       "/proc/thread-self/exe", "/proc/self/task/../exe", "/proc/self/root/proc/self/exe"};
     struct stat st, own;
     CHECK(stat(exe, &own) == 0);
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
@@ -175,8 +173,7 @@ static void holds_only(const char *name, const int *numbers, int count) {
     while ((e = readdir(dir)))
         if (isdigit(e->d_name[0])) {
             int known = atoi(e->d_name) == dirfd(dir) && numbers[0] == 0;
-            for (int i = 0; i < count; i++)
-                known |= numbers[i] == atoi(e->d_name);
+            for (int i = 0; i < count; i++) known |= numbers[i] == atoi(e->d_name);
             CHECK(known);
             found++;
         }
@@ -210,7 +207,8 @@ static void descriptors(void) {
 }
 
 static void nothing_else(void) {
-    static const char *const files[] = {"cmdline", "comm", "auxv", "maps", "smaps", "stat", "status", "statm", "limits", "wchan"};
+    static const char *const files[] = {"cmdline", "comm",   "auxv",  "maps",   "smaps",
+                                        "stat",    "status", "statm", "limits", "wchan"};
     static const char *const words[] = {"libpython", "python3", "libffi", "kvm", "_native", "site-packages"};
     char path[64];
     for (size_t f = 0; f < sizeof files / sizeof *files; f++) {
@@ -218,8 +216,7 @@ static void nothing_else(void) {
         sprintf(path, "/proc/self/%s", files[f]);
         char *text = read_file(path, &size);
         for (size_t w = 0; w < sizeof words / sizeof *words; w++)
-            if (memmem(text, size, words[w], strlen(words[w])))
-                errno = 0, check_failed(path, 0, words[w], -1);
+            if (memmem(text, size, words[w], strlen(words[w]))) errno = 0, check_failed(path, 0, words[w], -1);
     }
 }
 
@@ -236,6 +233,5 @@ int main(int argc, char **argv) {
     /* And the machine still works. */
     char *p = mmap(NULL, 1 << 30, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(p != MAP_FAILED);
-    for (size_t i = 0; i < 1 << 30; i += 16 << 20)
-        p[i] = 1;
+    for (size_t i = 0; i < 1 << 30; i += 16 << 20) p[i] = 1;
 }

@@ -1,9 +1,9 @@
 /* Each pointer of each call, when it is bad: EFAULT, and nothing else happens. */
 #include "check.h"
+#include <asm/prctl.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <asm/prctl.h>
 #include <sys/timerfd.h>
 #include <time.h>
 
@@ -20,7 +20,10 @@ static char buffer[PAGE] __attribute__((aligned(64)));
 static int zero, file, p[2], epoll, timer;
 
 #define V(x) ((long)(x))
-#define ROW(name, which, ...) {#name, SYS_##name, which, {__VA_ARGS__}}
+#define ROW(name, which, ...)                                                                                                  \
+    {                                                                                                                          \
+#name, SYS_##name, which, { __VA_ARGS__ }                                                                              \
+    }
 
 static void check_rows(const struct row *rows, size_t count, const long *bad, size_t bads) {
     for (size_t i = 0; i < count; i++)
@@ -167,24 +170,23 @@ int main(void) {
         ROW(execve, 0, 0, 0, 0),
     };
     const long bad[] = {
-        8,                             /* the first page */
-        V(end),                        /* a page that may not be touched */
-        V(end + 1),                    /* inside of it */
-        V(hole),                       /* nothing there */
-        0x7fffffffeff0,                /* near the end of what a program can have */
-        0x7ffffffff000,                /* at it */
-        0x0000800000000000,            /* the first address that is none */
-        V(0xffff800000000000),         /* the kernel's */
-        V(0xffffffffff600000) - PAGE,  /* below vsyscall */
-        V(0x8000000000000008),         /* no address at all */
-        -PAGE,                         /* the last page */
+        8,                            /* the first page */
+        V(end),                       /* a page that may not be touched */
+        V(end + 1),                   /* inside of it */
+        V(hole),                      /* nothing there */
+        0x7fffffffeff0,               /* near the end of what a program can have */
+        0x7ffffffff000,               /* at it */
+        0x0000800000000000,           /* the first address that is none */
+        V(0xffff800000000000),        /* the kernel's */
+        V(0xffffffffff600000) - PAGE, /* below vsyscall */
+        V(0x8000000000000008),        /* no address at all */
+        -PAGE,                        /* the last page */
     };
     struct row *all = malloc(sizeof rows);
     memcpy(all, rows, sizeof rows);
     size_t count = sizeof rows / sizeof *rows;
     for (size_t i = 0; i < count; i++)
-        if (all[i].number == SYS_inotify_add_watch)
-            all[i].arguments[0] = (int)syscall(SYS_inotify_init1, 0);
+        if (all[i].number == SYS_inotify_add_watch) all[i].arguments[0] = (int)syscall(SYS_inotify_init1, 0);
     check_rows(all, count, bad, sizeof bad / sizeof *bad);
     CHECK(access(FILE_NAME, F_OK) == 0 && access(NEW, F_OK) == -1);
     char text[16];

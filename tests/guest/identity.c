@@ -23,7 +23,8 @@ int main(void) {
     uid_t r, e, s;
     gid_t groups[65536];
     CHECK(getresuid(&r, &e, &s) == 0 && r == getuid() && e == geteuid() && s == e);
-    CHECK(getauxval(AT_UID) == r && getauxval(AT_EUID) == e && getauxval(AT_GID) == getgid() && getauxval(AT_EGID) == getegid());
+    CHECK(getauxval(AT_UID) == r && getauxval(AT_EUID) == e && getauxval(AT_GID) == getgid() &&
+          getauxval(AT_EGID) == getegid());
     CHECK(getresgid(&r, &e, &s) == 0 && r == getgid() && e == getegid());
     int n = getgroups(0, NULL);
     CHECK(n >= 0 && getgroups(65536, groups) == n);

@@ -30,8 +30,7 @@ int main(void) {
     CHECK_ERRNO(preadv(fd, three, 3, 0), EFAULT); /* a NULL of that length reaches the kernel's half */
     three[1].iov_len = 0;
 
-    for (int i = 0; i < IOV_MAX; i++)
-        many[i] = (struct iovec){text + i % 36, 1};
+    for (int i = 0; i < IOV_MAX; i++) many[i] = (struct iovec){text + i % 36, 1};
     CHECK(lseek(fd, 0, SEEK_SET) == 0 && ftruncate(fd, 0) == 0);
     CHECK(writev(fd, many, IOV_MAX) == IOV_MAX);
     CHECK(pread(fd, c, 36, 36) == 36 && !memcmp(c, text, 36));

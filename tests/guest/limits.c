@@ -4,8 +4,8 @@
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
 #include <sys/times.h>
-#include <time.h>
 #include <sys/utsname.h>
+#include <time.h>
 
 static void set(int resource, rlim_t soft) {
     struct rlimit limit;
@@ -28,8 +28,7 @@ static void calls(void) {
     limit = (struct rlimit){0, 0};
     CHECK(setrlimit(RLIMIT_CORE, &limit) == 0 && getrlimit(RLIMIT_CORE, &again) == 0 && again.rlim_max == 0);
     limit.rlim_max = 1;
-    if (geteuid())
-        CHECK_ERRNO(setrlimit(RLIMIT_CORE, &limit), EPERM);
+    if (geteuid()) CHECK_ERRNO(setrlimit(RLIMIT_CORE, &limit), EPERM);
     CHECK(prlimit(getpid(), RLIMIT_CORE, NULL, &again) == 0);
     CHECK_ERRNO(prlimit(0x7ffffff, RLIMIT_CORE, NULL, &again), ESRCH);
 }

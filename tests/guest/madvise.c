@@ -24,15 +24,12 @@ int main(void) {
     size_t size = 64 << 20;
     char *big = mmap(NULL, size, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     for (int round = 0; round < 2; round++) {
-        for (size_t i = 0; i < size; i += PAGE)
-            CHECK(big[i] == 0), big[i] = 1;
+        for (size_t i = 0; i < size; i += PAGE) CHECK(big[i] == 0), big[i] = 1;
         CHECK(madvise(big, size, MADV_DONTNEED) == 0);
     }
-    for (size_t i = 0; i < size; i += 64 * PAGE)
-        big[i] = 1;
+    for (size_t i = 0; i < size; i += 64 * PAGE) big[i] = 1;
     CHECK(madvise(big + (3 << 20) + PAGE, 8 << 20, MADV_DONTNEED) == 0); /* pieces of what may be huge pages */
-    for (size_t i = 0; i < size; i += 64 * PAGE)
-        CHECK(big[i] == (i < (3 << 20) + PAGE || i >= (11 << 20) + PAGE));
+    for (size_t i = 0; i < size; i += 64 * PAGE) CHECK(big[i] == (i < (3 << 20) + PAGE || i >= (11 << 20) + PAGE));
 
     memset(p, 'f', PAGE);
     CHECK(madvise(p, PAGE, MADV_FREE) == 0 && (v[0] == 'f' || v[0] == 0));
@@ -52,8 +49,7 @@ int main(void) {
     CHECK(madvise(shared, 4 * PAGE, MADV_POPULATE_READ) == 0 && madvise(p, 16 * PAGE, MADV_POPULATE_WRITE) == 0);
     CHECK(madvise(p, PAGE, MADV_DONTFORK) == 0 && madvise(p, PAGE, MADV_DOFORK) == 0 && madvise(p, PAGE, MADV_DONTDUMP) == 0);
     int huge = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY);
-    if (huge >= 0)
-        CHECK(madvise(big, size, MADV_HUGEPAGE) == 0 && madvise(big, size, MADV_NOHUGEPAGE) == 0);
+    if (huge >= 0) CHECK(madvise(big, size, MADV_HUGEPAGE) == 0 && madvise(big, size, MADV_NOHUGEPAGE) == 0);
 
     CHECK(madvise(p, 0, MADV_DONTNEED) == 0);
     CHECK_ERRNO(madvise(p + 1, PAGE, MADV_DONTNEED), EINVAL);

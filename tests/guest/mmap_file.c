@@ -18,8 +18,7 @@ static char at(int fd, off_t offset) {
 
 int main(void) {
     static char data[3 * PAGE + 100], back[PAGE];
-    for (size_t i = 0; i < sizeof data; i++)
-        data[i] = 'a' + i / PAGE;
+    for (size_t i = 0; i < sizeof data; i++) data[i] = 'a' + i / PAGE;
     int fd = make_file("file", data, sizeof data);
 
     char *shared = map(sizeof data, RW, MAP_SHARED, fd, 0), *second = map(2 * PAGE, PROT_READ, MAP_SHARED, fd, PAGE);

@@ -17,8 +17,7 @@ static char *map(void *where, size_t size, int prot, int flags) {
 static void placement(void) {
     char *p = map(NULL, 5 * PAGE, RW, ANON);
     CHECK((uintptr_t)p % PAGE == 0);
-    for (int i = 0; i < 5 * PAGE; i++)
-        CHECK(p[i] == 0);
+    for (int i = 0; i < 5 * PAGE; i++) CHECK(p[i] == 0);
     memset(p, 'p', 5 * PAGE);
 
     CHECK(munmap(p + 2 * PAGE, PAGE) == 0); /* a hole in the middle */
@@ -53,12 +52,9 @@ static void placement(void) {
         all[i] = map(NULL, (i % 7 + 1) * PAGE, RW, ANON);
         all[i][i % 7 * PAGE] = i;
     }
-    for (int i = 0; i < MANY; i++)
-        CHECK(all[i][i % 7 * PAGE] == (char)i);
-    for (int i = 0; i < MANY; i++)
-        CHECK(munmap(all[i * 7 % MANY], (i * 7 % MANY % 7 + 1) * PAGE) == 0);
-    for (int i = 0; i < MANY; i++)
-        CHECK(!kernel_reads(all[i]));
+    for (int i = 0; i < MANY; i++) CHECK(all[i][i % 7 * PAGE] == (char)i);
+    for (int i = 0; i < MANY; i++) CHECK(munmap(all[i * 7 % MANY], (i * 7 % MANY % 7 + 1) * PAGE) == 0);
+    for (int i = 0; i < MANY; i++) CHECK(!kernel_reads(all[i]));
 }
 
 static void flags(void) {

@@ -18,27 +18,22 @@ static void transitions(int flags, const char *what) {
                 if (prot != PROT_EXEC) /* with protection keys it can't be read: mprotect(2) */
                     CHECK(kernel_reads(p + 1) == !!prot);
                 CHECK(kernel_writes(p + 1) == !!(prot & PROT_WRITE));
-                if (prot & PROT_WRITE)
-                    v[0] = ++expected;
-                if (prot && prot != PROT_EXEC)
-                    CHECK(v[0] == expected && what);
+                if (prot & PROT_WRITE) v[0] = ++expected;
+                if (prot && prot != PROT_EXEC) CHECK(v[0] == expected && what);
             }
     CHECK(munmap(p, PAGE) == 0);
 }
 
 static void splits(void) {
     char *p = mmap(NULL, 64 * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    for (int i = 0; i < 64; i++)
-        p[i * PAGE] = i;
-    for (int i = 0; i < 64; i += 2)
-        CHECK(mprotect(p + i * PAGE, PAGE, i % 4 ? PROT_NONE : PROT_READ) == 0);
+    for (int i = 0; i < 64; i++) p[i * PAGE] = i;
+    for (int i = 0; i < 64; i += 2) CHECK(mprotect(p + i * PAGE, PAGE, i % 4 ? PROT_NONE : PROT_READ) == 0);
     for (int i = 0; i < 64; i++) {
         CHECK(kernel_reads(p + i * PAGE) == (i % 4 != 2));
         CHECK(kernel_writes(p + i * PAGE + 1) == i % 2);
     }
     CHECK(mprotect(p + PAGE, 62 * PAGE, RW) == 0); /* across many pieces */
-    for (int i = 1; i < 63; i++)
-        CHECK(p[i * PAGE] == i && kernel_writes(p + i * PAGE + 1));
+    for (int i = 1; i < 63; i++) CHECK(p[i * PAGE] == i && kernel_writes(p + i * PAGE + 1));
     CHECK(!kernel_writes(p));
 
     CHECK(munmap(p + 10 * PAGE, PAGE) == 0);
@@ -51,18 +46,15 @@ static void large(void) {
     /* Pieces of what may be huge pages. */
     size_t size = 16 << 20;
     char *p = mmap(NULL, size, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    for (size_t i = 0; i < size; i += PAGE)
-        p[i] = i / PAGE;
-    for (size_t i = 0; i < size; i += 1 << 20)
-        CHECK(mprotect(p + i + 5 * PAGE, 3 * PAGE, PROT_READ) == 0);
+    for (size_t i = 0; i < size; i += PAGE) p[i] = i / PAGE;
+    for (size_t i = 0; i < size; i += 1 << 20) CHECK(mprotect(p + i + 5 * PAGE, 3 * PAGE, PROT_READ) == 0);
     for (size_t i = 0; i < size; i += PAGE) {
         int read_only = i % (1 << 20) / PAGE >= 5 && i % (1 << 20) / PAGE < 8;
         CHECK(p[i] == (char)(i / PAGE) && kernel_writes(p + i + 1) == !read_only);
     }
     CHECK(mprotect(p, size, PROT_NONE) == 0 && !kernel_reads(p) && !kernel_reads(p + size - 1) && !kernel_reads(p + size / 2));
     CHECK(mprotect(p, size, RW) == 0);
-    for (size_t i = 0; i < size; i += PAGE)
-        CHECK(p[i] == (char)(i / PAGE)), p[i] = 0;
+    for (size_t i = 0; i < size; i += PAGE) CHECK(p[i] == (char)(i / PAGE)), p[i] = 0;
 }
 
 int main(void) {

@@ -10,15 +10,13 @@ enum { RW = PROT_READ | PROT_WRITE };
 static char *numbered(int pages) {
     char *p = mmap(NULL, pages * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(p != MAP_FAILED);
-    for (int i = 0; i < pages; i++)
-        p[i * PAGE] = p[i * PAGE + PAGE - 1] = i + 1;
+    for (int i = 0; i < pages; i++) p[i * PAGE] = p[i * PAGE + PAGE - 1] = i + 1;
     return p;
 }
 
 static int is_numbered(const char *p, int pages, int first) {
     for (int i = 0; i < pages; i++)
-        if (p[i * PAGE] != first + i || p[i * PAGE + PAGE - 1] != first + i)
-            return 0;
+        if (p[i * PAGE] != first + i || p[i * PAGE + PAGE - 1] != first + i) return 0;
     return 1;
 }
 
@@ -69,8 +67,7 @@ static void anonymous(void) {
 
 static void files(void) {
     static char data[8 * PAGE];
-    for (int i = 0; i < 8; i++)
-        data[i * PAGE] = data[i * PAGE + PAGE - 1] = i + 1;
+    for (int i = 0; i < 8; i++) data[i * PAGE] = data[i * PAGE + PAGE - 1] = i + 1;
     int fd = make_file("file", data, 6 * PAGE);
     char *p = mmap(NULL, 2 * PAGE, RW, MAP_SHARED, fd, 2 * PAGE);
     CHECK(is_numbered(p, 2, 3));

@@ -38,8 +38,7 @@ static void creation(void) {
     CHECK((fd = open(name, O_CREAT | O_WRONLY, 0600)) >= 0 && close(fd) == 0 && unlink(name) == 0);
     name[255] = 'n', name[256] = 0;
     CHECK_ERRNO(open(name, O_CREAT | O_WRONLY, 0600), ENAMETOOLONG);
-    for (int i = 0; i < PATH_MAX; i++)
-        name[i] = i % 2 ? '/' : '.';
+    for (int i = 0; i < PATH_MAX; i++) name[i] = i % 2 ? '/' : '.';
     strcpy(name + PATH_MAX - 4, "new");
     CHECK((fd = open(name, O_RDONLY)) >= 0 && close(fd) == 0);
     memmove(name + 1, name, PATH_MAX);
@@ -119,7 +118,10 @@ static void temporary(void) {
 }
 
 static long openat2(const char *path, uint64_t flags, uint64_t mode, uint64_t resolve, size_t size) {
-    struct { struct open_how how; uint64_t more; } arg = {{flags, mode, resolve}, size > sizeof(struct open_how)};
+    struct {
+        struct open_how how;
+        uint64_t more;
+    } arg = {{flags, mode, resolve}, size > sizeof(struct open_how)};
     return syscall(SYS_openat2, AT_FDCWD, path, &arg, size);
 }
 

@@ -81,7 +81,10 @@ static void selects(int r, int w) {
     FD_ZERO(&in);
     FD_SET(r, &in);
     CHECK(pselect(r + 1, &in, NULL, NULL, NULL, &none) == 1);
-    struct { const void *set; size_t size; } mask = {(void *)8, 8};
+    struct {
+        const void *set;
+        size_t size;
+    } mask = {(void *)8, 8};
     CHECK_ERRNO(syscall(SYS_pselect6, 0, NULL, NULL, NULL, &ts, &mask), EFAULT);
     CHECK_ERRNO(syscall(SYS_pselect6, 0, NULL, NULL, NULL, &ts, 8l), EFAULT);
 }

@@ -10,11 +10,9 @@ static int gives(int fd, const char *expected, size_t size) {
     char text[100];
     for (size_t have = 0; have < size;) {
         struct pollfd p = {fd, POLLIN, 0};
-        if (poll(&p, 1, 10000) != 1)
-            return 0;
+        if (poll(&p, 1, 10000) != 1) return 0;
         ssize_t n = read(fd, text, size - have);
-        if (n <= 0 || memcmp(text, expected + have, n))
-            return 0;
+        if (n <= 0 || memcmp(text, expected + have, n)) return 0;
         have += n;
     }
     return 1;

@@ -7,10 +7,8 @@ int main(void) {
     CHECK(getrandom(a, 256, 0) == 256 && getrandom(b, 256, 0) == 256 && memcmp(a, b, 256));
     CHECK(getrandom(a, sizeof a, 0) == sizeof a);
     long count[256] = {0};
-    for (size_t i = 0; i < sizeof a; i++)
-        count[a[i]]++;
-    for (int i = 0; i < 256; i++)
-        CHECK(count[i] > 3500 && count[i] < 4700); /* 4096 expected, 9 sigma */
+    for (size_t i = 0; i < sizeof a; i++) count[a[i]]++;
+    for (int i = 0; i < 256; i++) CHECK(count[i] > 3500 && count[i] < 4700); /* 4096 expected, 9 sigma */
     CHECK(getrandom(a, 16, GRND_NONBLOCK) == 16 && getrandom(a, 16, GRND_RANDOM) > 0 && getrandom(a, 0, 0) == 0);
     CHECK_ERRNO(getrandom(a, 16, 128), EINVAL);
     CHECK_ERRNO(getrandom((void *)8, 16, 0), EFAULT);

@@ -78,8 +78,7 @@ static void devices(void) {
 }
 
 int main(void) {
-    for (size_t i = 0; i < sizeof data; i++)
-        data[i] = i * 7 + i / 256;
+    for (size_t i = 0; i < sizeof data; i++) data[i] = i * 7 + i / 256;
     int fd = make_file("data", data, sizeof data);
     static char back[sizeof data + 1];
     CHECK(read(fd, back, sizeof back) == sizeof data && !memcmp(back, data, sizeof data));

@@ -2,9 +2,7 @@
 #include "check.h"
 #include <sys/stat.h>
 
-static void put(const char *name) {
-    CHECK(close(make_file(name, name, strlen(name))) == 0);
-}
+static void put(const char *name) { CHECK(close(make_file(name, name, strlen(name))) == 0); }
 
 static int holds(const char *name, const char *text) {
     char *found = read_file(name, NULL);

@@ -9,8 +9,7 @@ int main(void) {
     char *p = mmap(NULL, 64 * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(madvise(p, 64 * PAGE, MADV_NOHUGEPAGE) == 0 || errno == EINVAL);
     CHECK(mincore(p, 64 * PAGE, in) == 0);
-    for (int i = 0; i < 64; i++)
-        CHECK(!(in[i] & 1));
+    for (int i = 0; i < 64; i++) CHECK(!(in[i] & 1));
     p[3 * PAGE] = p[63 * PAGE] = 1;
     CHECK(mincore(p, 64 * PAGE, in) == 0 && (in[3] & 1) && (in[63] & 1) && !(in[4] & 1) && !(in[0] & 1));
     CHECK(madvise(p + 3 * PAGE, PAGE, MADV_DONTNEED) == 0 && mincore(p + 3 * PAGE, PAGE, in) == 0 && !(in[0] & 1));

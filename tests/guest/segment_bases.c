@@ -23,8 +23,7 @@ static unsigned long through_gs(void) {
 int main(void) {
     CHECK(zero == 0 && forty_two == 42 && !strcmp(aligned, "aligned") && (uintptr_t)aligned % 256 == 0 && large[199999] == 0);
     zero = 1, large[100000] = 2;
-    for (int i = 0; i < 1000; i++)
-        CHECK(syscall(SYS_getppid) > 0 && zero == 1 && large[100000] == 2);
+    for (int i = 0; i < 1000; i++) CHECK(syscall(SYS_getppid) > 0 && zero == 1 && large[100000] == 2);
 
     unsigned long fs = base(ARCH_GET_FS), self;
     __asm__ volatile("mov %%fs:0, %0" : "=r"(self));
@@ -32,8 +31,7 @@ int main(void) {
 
     static unsigned long one[2] = {111}, two[2] = {222};
     CHECK(syscall(SYS_arch_prctl, ARCH_SET_GS, one) == 0 && base(ARCH_GET_GS) == (uintptr_t)one && through_gs() == 111);
-    for (int i = 0; i < 1000; i++)
-        CHECK(syscall(SYS_getppid) > 0 && through_gs() == 111);
+    for (int i = 0; i < 1000; i++) CHECK(syscall(SYS_getppid) > 0 && through_gs() == 111);
     if (getauxval(AT_HWCAP2) & 2) {
         unsigned long value;
         __asm__ volatile("rdfsbase %0" : "=r"(value));

@@ -14,8 +14,7 @@ int main(void) {
     volatile char *v = p;
     int fd = make_file("file", "", 0);
     CHECK(ftruncate(fd, 64 * PAGE) == 0);
-    for (int i = 0; i < 64; i++)
-        CHECK(pwrite(fd, &(char){i + 1}, 1, i * PAGE) == 1);
+    for (int i = 0; i < 64; i++) CHECK(pwrite(fd, &(char){i + 1}, 1, i * PAGE) == 1);
 
     for (int i = 1; i < ROUNDS; i++) {
         v[0] = i;

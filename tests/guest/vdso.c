@@ -25,8 +25,7 @@ static void *symbol(const char *base, const char *name) {
             strings = (const char *)(bias + dynamic->d_un.d_ptr);
     CHECK(symbols && strings);
     for (const Elf64_Sym *s = symbols + 1; (const char *)s < strings; s++) /* the strings follow the symbols */
-        if (!strcmp(strings + s->st_name, name))
-            return (void *)(bias + s->st_value);
+        if (!strcmp(strings + s->st_name, name)) return (void *)(bias + s->st_value);
     return NULL;
 }
 
@@ -49,6 +48,7 @@ int main(void) {
     }
     struct timeval day;
     unsigned cpu = ~0u, node = ~0u;
-    CHECK(gettod(&day, NULL) == 0 && llabs(day.tv_sec - syscall(SYS_time, NULL)) <= 2 && llabs(seconds(NULL) - day.tv_sec) <= 2);
+    CHECK(gettod(&day, NULL) == 0 && llabs(day.tv_sec - syscall(SYS_time, NULL)) <= 2 &&
+          llabs(seconds(NULL) - day.tv_sec) <= 2);
     CHECK(getcpu(&cpu, &node, NULL) == 0 && cpu < (unsigned)sysconf(_SC_NPROCESSORS_CONF));
 }

@@ -12,8 +12,7 @@ static int error;
 static const long numbers[] = {SYS_getppid, SYS_sched_yield, SYS_brk, SYS_umask, SYS_getpid, 1000, SYS_mlockall, SYS_times};
 
 #define EACH_16(x) x(0) x(1) x(2) x(3) x(4) x(5) x(6) x(7) x(8) x(9) x(10) x(11) x(12) x(13) x(14) x(15)
-#define EACH_32(x)                                                                                                           \
-    EACH_16(x) x(16) x(17) x(18) x(19) x(20) x(21) x(22) x(23) x(24) x(25) x(26) x(27) x(28) x(29) x(30) x(31)
+#define EACH_32(x) EACH_16(x) x(16) x(17) x(18) x(19) x(20) x(21) x(22) x(23) x(24) x(25) x(26) x(27) x(28) x(29) x(30) x(31)
 #define LOAD_XMM(n) "movaps 16*" #n "(%[from]), %%xmm" #n "\n\t"
 #define STORE_XMM(n) "movaps %%xmm" #n ", 16*" #n "(%[to])\n\t"
 #define LOAD_YMM(n) "vmovaps 32*" #n "(%[from]), %%ymm" #n "\n\t"
@@ -25,20 +24,18 @@ static const long numbers[] = {SYS_getppid, SYS_sched_yield, SYS_brk, SYS_umask,
 #define STORE_MASK(n) "kmovw %%k" #n ", 8*" #n "(%[mto])\n\t"
 
 /* `count` system calls, the numbers in turn, arguments 0. */
-#define CALLS_LOOP                                                                                                           \
-    "1: mov %[count], %%rax\n\tand $7, %%eax\n\tmov (%[numbers],%%rax,8), %%rax\n\txor %%edi, %%edi\n\txor %%esi, %%esi\n\t" \
+#define CALLS_LOOP                                                                                                             \
+    "1: mov %[count], %%rax\n\tand $7, %%eax\n\tmov (%[numbers],%%rax,8), %%rax\n\txor %%edi, %%edi\n\txor %%esi, %%esi\n\t"   \
     "xor %%edx, %%edx\n\tsyscall\n\tdec %[count]\n\tjnz 1b\n\t"
-#define OPERANDS                                                                                                             \
-    [count] "+&r"(count)                                                                                                     \
-        : [from] "r"(before), [to] "r"(after), [mfrom] "r"(masks_before), [mto] "r"(masks_after), [numbers] "r"(numbers)     \
-        : "rax", "rcx", "r11", "rdi", "rsi", "rdx", "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",  \
+#define OPERANDS                                                                                                               \
+    [count] "+&r"(count)                                                                                                       \
+        : [from] "r"(before), [to] "r"(after), [mfrom] "r"(masks_before), [mto] "r"(masks_after), [numbers] "r"(numbers)       \
+        : "rax", "rcx", "r11", "rdi", "rsi", "rdx", "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",    \
           "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15"
 
 static void fill(void) {
-    for (size_t i = 0; i < sizeof before; i++)
-        before[i] = i * 37 + i / 64 + 1;
-    for (int i = 0; i < 8; i++)
-        masks_before[i] = 0x1234 * (i + 1) & 0xffff;
+    for (size_t i = 0; i < sizeof before; i++) before[i] = i * 37 + i / 64 + 1;
+    for (int i = 0; i < 8; i++) masks_before[i] = 0x1234 * (i + 1) & 0xffff;
     memset(after, 0, sizeof after);
     memset(masks_after, 0, sizeof masks_after);
 }
@@ -60,7 +57,8 @@ static void avx(void) {
 static void avx512(void) {
     long count = CALLS;
     fill();
-    __asm__ volatile(EACH_32(LOAD_ZMM) EACH_8(LOAD_MASK) CALLS_LOOP EACH_32(STORE_ZMM) EACH_8(STORE_MASK) "vzeroupper" : OPERANDS);
+    __asm__ volatile(EACH_32(LOAD_ZMM) EACH_8(LOAD_MASK) CALLS_LOOP EACH_32(STORE_ZMM) EACH_8(STORE_MASK) "vzeroupper"
+                     : OPERANDS);
     CHECK(!memcmp(before, after, 32 * 64) && !memcmp(masks_before, masks_after, sizeof masks_before));
 }
 
@@ -83,23 +81,17 @@ static void x87_and_control(void) {
 /* What the CPU says that it has, works. */
 __attribute__((target("avx2"))) static void avx2_arithmetic(void) {
     static int a[1024], b[1024], c[1024];
-    for (int i = 0; i < 1024; i++)
-        a[i] = i, b[i] = i * i;
-    for (int i = 0; i < 1024; i++)
-        c[i] = a[i] * 3 + b[i];
-    for (int i = 0; i < 1024; i++)
-        error |= c[i] != i * (i + 3);
+    for (int i = 0; i < 1024; i++) a[i] = i, b[i] = i * i;
+    for (int i = 0; i < 1024; i++) c[i] = a[i] * 3 + b[i];
+    for (int i = 0; i < 1024; i++) error |= c[i] != i * (i + 3);
 }
 
 int main(void) {
     sse();
     x87_and_control();
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx"))
-        avx();
-    if (__builtin_cpu_supports("avx2"))
-        avx2_arithmetic();
-    if (__builtin_cpu_supports("avx512f"))
-        avx512();
+    if (__builtin_cpu_supports("avx")) avx();
+    if (__builtin_cpu_supports("avx2")) avx2_arithmetic();
+    if (__builtin_cpu_supports("avx512f")) avx512();
     CHECK(!error);
 }

@@ -4,8 +4,7 @@
 
 static int names_hold(const char *list, ssize_t size, const char *name) {
     for (const char *p = list; p < list + size; p += strlen(p) + 1)
-        if (!strcmp(p, name))
-            return 1;
+        if (!strcmp(p, name)) return 1;
     return 0;
 }
 
