@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ..syscall import forward, refuse, syscall
 from ..task import TaskExit
-from ..types import Fd, Flags, In, InOut, Int, Out, Pid, Ptr, UInt, ULong
+from ..types import Fd, Flags, In, InOut, Int, Out, Pid, Ptr, Signal, UInt, ULong
 from ..uapi.errno import ENOSYS, EPERM
 from ..uapi.resource import PriorityWhich, RusageWho
 from ..uapi.sched import KCMP_EPOLL_TFD, KCMP_FILE, KcmpType, MembarrierCommand, SchedPolicy
-from ..uapi.structs import CapData, CapHeader, Rusage, SchedAttr, SchedParam, Timespec
+from ..uapi.structs import CapData, CapHeader, Rusage, SchedAttr, SchedParam, Siginfo, Timespec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -295,6 +295,11 @@ def pidfd_open(pid: Pid, flags: UInt) -> None:
 @forward
 def pidfd_getfd(pidfd: Fd, targetfd: Fd, flags: UInt) -> None:
     """A copy of another process's descriptor; a number that the VMM's own have is none there either."""
+
+
+@forward
+def pidfd_send_signal(pidfd: Fd, sig: Signal, info: In[Siginfo], flags: UInt) -> None:
+    """Send a signal to a process by its descriptor."""
 
 
 @forward

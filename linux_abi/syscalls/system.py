@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..syscall import forward, refuse
-from ..types import Fd, InBuf, Int, Out, OutBuf, Path, Ptr, Size, Str, UInt, ULong
+from ..types import Fd, In, InBuf, Int, Long, Out, OutBuf, Path, Ptr, Size, Str, UInt, ULong
 from ..uapi.errno import ENOSYS, EOPNOTSUPP, EPERM
-from ..uapi.structs import Sysinfo, Utsname
+from ..uapi.structs import Sysinfo, Timespec, Utsname
 
 # ---- The machine: the host's own ----
 
@@ -159,6 +159,36 @@ def io_uring_enter(fd: UInt, to_submit: UInt, min_complete: UInt, flags: UInt, a
 @refuse(ENOSYS, "as io_uring_setup")
 def io_uring_register(fd: UInt, opcode: UInt, arg: Ptr, nr_args: UInt) -> None:
     """Register buffers or files with an io_uring."""
+
+
+@refuse(ENOSYS, "its ring lies where the host's kernel chooses, and requests and events hold addresses of the VMM's")
+def io_setup(nr_events: UInt, ctx_idp: Ptr) -> None:
+    """Make a context for asynchronous I/O."""
+
+
+@refuse(ENOSYS, "as io_setup")
+def io_destroy(ctx_id: ULong) -> None:
+    """Remove a context of asynchronous I/O."""
+
+
+@refuse(ENOSYS, "as io_setup")
+def io_submit(ctx_id: ULong, nr: Long, iocbpp: Ptr) -> None:
+    """Start asynchronous I/O."""
+
+
+@refuse(ENOSYS, "as io_setup")
+def io_cancel(ctx_id: ULong, iocb: Ptr, result: Ptr) -> None:
+    """Cancel asynchronous I/O."""
+
+
+@refuse(ENOSYS, "as io_setup")
+def io_getevents(ctx_id: ULong, min_nr: Long, nr: Long, events: Ptr, timeout: In[Timespec]) -> None:
+    """Wait for asynchronous I/O."""
+
+
+@refuse(ENOSYS, "as io_setup")
+def io_pgetevents(ctx_id: ULong, min_nr: Long, nr: Long, events: Ptr, timeout: In[Timespec], usig: Ptr) -> None:
+    """Wait for asynchronous I/O with a signal mask."""
 
 
 @refuse(ENOSYS, "keyrings are shared with the VMM; as a kernel without CONFIG_KEYS")
