@@ -227,17 +227,17 @@ def _interpreter(program: Elf, host: Host) -> Elf | None:
 def _check_segments(elf: Elf) -> None:
     """Refuse what can't be mapped wherever it is put."""
     loads = list(elf.loads())
-    why = ""
     if not loads:
-        why = "no segment to load"
+        raise ExecError(EINVAL, "no segment to load", fatal=True)
     for s in loads:
         if s.filesz > s.memsz:
-            why = f"segment at {s.vaddr:#x}: more bytes in the file than in memory"
+            why = "more bytes in the file than in memory"
         elif s.vaddr + s.memsz > TASK_SIZE or s.offset + s.filesz >= 1 << 63:
-            why = f"segment at {s.vaddr:#x}: outside of the address space"
+            why = "outside of the address space"
         elif s.filesz and (s.offset - s.vaddr) % PAGE:
-            why = f"segment at {s.vaddr:#x}: offset and address differ within the page"
+            why = "offset and address differ within the page"
+        else:
+            continue
+        raise ExecError(EINVAL, f"segment at {s.vaddr:#x}: {why}", fatal=True)
     if elf.type == ET_EXEC and elf.entry >= TASK_SIZE:
-        why = f"entry point {elf.entry:#x}: outside of the address space"
-    if why:
-        raise ExecError(EINVAL, why, fatal=True)
+        raise ExecError(EINVAL, f"entry point {elf.entry:#x}: outside of the address space", fatal=True)

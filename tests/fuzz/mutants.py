@@ -43,7 +43,7 @@ def build(
         segments = [(PT_INTERP, R, CODE_AT + 16, 0, len(interpreter), len(interpreter), 1), *segments]
         content[CODE_AT + 16 : CODE_AT + 16 + len(interpreter)] = interpreter
     if entry is None:
-        entry = min((s[3] - s[2] for s in segments if s[0] == PT_LOAD), default=0) + CODE_AT
+        entry = next((s[3] - s[2] for s in segments if s[0] == PT_LOAD and s[3] >= s[2]), 0) + CODE_AT
     content[CODE_AT : CODE_AT + len(EXIT_0)] = EXIT_0
     count = len(segments) if phnum is None else phnum
     content[:64] = HEADER.pack(
@@ -57,7 +57,11 @@ def build(
 def right_ones() -> list[bytes]:
     """Files that run and exit with 0: at a fixed address, with bss, static PIE, with an interpreter."""
     fixed = [load(R | X, 0, 0x400000, 0x1000, 0x1000), load(R | W, 0x1000, 0x402000, 0x700, 0x5000)]
-    moved = [load(R | X, 0, 0, 0x1000, 0x1000), load(R | W, 0x1000, 0x2000, 0x1700, 0x5000), (PT_GNU_STACK, R | W, 0, 0, 0, 0, 16)]
+    moved = [
+        load(R | X, 0, 0, 0x1000, 0x1000),
+        load(R | W, 0x1000, 0x2000, 0x1700, 0x5000),
+        (PT_GNU_STACK, R | W, 0, 0, 0, 0, 16),
+    ]
     return [
         build(fixed),
         build(moved, ET_DYN),

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
+
 from noahpy.elf import BadElf, Elf, read_head
 from tests.fuzz.mutants import ET_DYN, PT_GNU_STACK, R, W, X, build, load, mutants, right_ones
 
