@@ -22,10 +22,12 @@ from .uapi.x86_64 import ARGUMENT_REGISTERS, NUMBERS
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any, TypeVar, overload
 
     from .task import Task
 
     Entry = Callable[[Task, memoryview[int]], int]
+    Handler = TypeVar("Handler", bound=Callable[..., object])
 
 # What happens to a call that a signal interrupted (signal(7)). The names are the kernel's (include/linux/errno.h).
 SYS = "ERESTARTSYS"  # restarted if no handler ran, or one with SA_RESTART did
@@ -73,7 +75,8 @@ class Syscall:
     def kinds(self) -> bytes:
         """The kind of each argument. Needs no `parameters`: at every start all forwarded calls are asked for theirs."""
         hints = self.function.__annotations__
-        return bytes([vars(types)[hint.partition("[")[0]].kind for name, hint in hints.items() if name not in ("task", "return")])
+        names = [hint.partition("[")[0] for name, hint in hints.items() if name not in ("task", "return")]
+        return bytes([vars(types)[name].kind for name in names])
 
     def compile(self) -> Entry:
         """The function that serves the call: registers in, result or negative errno out."""
@@ -96,43 +99,50 @@ class Syscall:
 CALLS: dict[str, Syscall] = {}
 
 
-def _declare(function: Callable[..., object], how: str, restart: str = SYS, errno: int = 0, note: str = "") -> None:
-    name = function.__name__
-    if name in CALLS:
-        raise ValueError(f"system call {name} is declared twice")
-    if name not in NUMBERS:
-        raise ValueError(f"{name} is no system call of Linux on this architecture")
-    CALLS[name] = Syscall(function, how, restart, errno, note)
-
-
-def syscall(function=None, *, restart=SYS, missing=""):  # type: ignore[no-untyped-def]
-    """Declare a call that its body handles; `missing` says what of it is not done."""
-
-    def declare(f):  # type: ignore[no-untyped-def]
-        _declare(f, "handled", restart, note=missing)
-        return f
-
-    return declare if function is None else declare(function)
-
-
-def forward(function=None, *, restart=SYS):  # type: ignore[no-untyped-def]
-    """Declare a call that the host serves as it is, its arguments translated by their types."""
-
-    def declare(f):  # type: ignore[no-untyped-def]
-        _declare(f, "forwarded", restart)
-        return f
-
-    return declare if function is None else declare(function)
-
-
-def refuse(errno: int, why: str):  # type: ignore[no-untyped-def]
-    """Declare a call that is known and not done."""
-
-    def declare(f):  # type: ignore[no-untyped-def]
-        _declare(f, "refused", errno=errno, note=why)
-        return f
+def _declares(how: str, restart: str = SYS, errno: int = 0, note: str = "") -> Callable[[Handler], Handler]:
+    def declare(function: Handler) -> Handler:
+        name = function.__name__
+        if name in CALLS:
+            raise ValueError(f"system call {name} is declared twice")
+        if name not in NUMBERS:
+            raise ValueError(f"{name} is no system call of Linux on this architecture")
+        CALLS[name] = Syscall(function, how, restart, errno, note)
+        return function
 
     return declare
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def syscall(function: Handler, /) -> Handler: ...
+    @overload
+    def syscall(*, restart: str = ..., missing: str = ...) -> Callable[[Handler], Handler]: ...
+
+
+def syscall(function: Any = None, *, restart: str = SYS, missing: str = "") -> Any:
+    """Declare a call that its body handles; `missing` says what of it is not done."""
+    declare = _declares("handled", restart, note=missing)
+    return declare if function is None else declare(function)
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def forward(function: Handler, /) -> Handler: ...
+    @overload
+    def forward(*, restart: str = ...) -> Callable[[Handler], Handler]: ...
+
+
+def forward(function: Any = None, *, restart: str = SYS) -> Any:
+    """Declare a call that the host serves as it is, its arguments translated by their types."""
+    declare = _declares("forwarded", restart)
+    return declare if function is None else declare(function)
+
+
+def refuse(errno: int, why: str) -> Callable[[Handler], Handler]:
+    """Declare a call that is known and not done."""
+    return _declares("refused", errno=errno, note=why)
 
 
 def _unknown(task: Task, regs: memoryview[int]) -> int:

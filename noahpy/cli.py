@@ -57,7 +57,7 @@ def main(args: list[str]) -> NoReturn:
         status = _complain(str(error), error.status)
     except KeyboardInterrupt:
         _die_of_interrupt()
-    except Exception as error:  # noqa: BLE001  a user never sees a traceback that was not asked for
+    except Exception as error:  # a user never sees a traceback that was not asked for
         if os.environ.get("NOAHPY_DEBUG"):
             raise
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
@@ -227,14 +227,14 @@ def _complain(text: str, status: int) -> int:
     line = text if text.isprintable() else text.encode("unicode_escape").decode()
     try:
         os.write(2, f"noahpy: {line}\n".encode())
-    except OSError:
-        pass  # stderr is closed: the status has to do
+    except OSError:  # stderr is closed: the status has to do
+        pass
     return status
 
 
 def _restore_sigpipe() -> None:
     """Let `noahpy --help | head` end as other programs do; Python ignores SIGPIPE."""
-    import _signal  # not signal, which imports enum
+    import _signal  # type: ignore[import-not-found]  # not signal, which imports enum
 
     _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
 

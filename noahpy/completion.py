@@ -25,7 +25,7 @@ _noahpy() {{
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${{COMP_WORDS[i]}} in
             --) ((i++)); break ;;
-            {'|'.join(_forms(takes_value=True))}) ((i++)) ;;
+            {"|".join(_forms(takes_value=True))}) ((i++)) ;;
             -*) ;;
             *) break ;;
         esac
@@ -33,7 +33,7 @@ _noahpy() {{
     if ((i < COMP_CWORD)); then
         case $i:${{COMP_WORDS[1]}} in
             1:doctor) COMPREPLY=($(compgen -W --json -- "$cur")) ;;
-            1:completion) COMPREPLY=($(compgen -W '{' '.join(SHELLS)}' -- "$cur")) ;;
+            1:completion) COMPREPLY=($(compgen -W '{" ".join(SHELLS)}' -- "$cur")) ;;
             *) _noahpy_program "$i" ;;
         esac
     elif ((i > COMP_CWORD)); then
@@ -42,10 +42,14 @@ _noahpy() {{
             -E|--env) COMPREPLY=($(compgen -v -S = -- "$cur")); compopt -o nospace ;;
         esac
     elif [[ $cur == -* && ${{COMP_WORDS[COMP_CWORD - 1]}} != -- ]]; then
-        COMPREPLY=($(compgen -W '{' '.join(_forms(takes_value=True) + _forms(takes_value=False))}' -- "$cur"))
+        COMPREPLY=($(compgen -W '{" ".join(_forms(takes_value=True) + _forms(takes_value=False))}' -- "$cur"))
     else
         compopt -o filenames
-        mapfile -t COMPREPLY < <(((COMP_CWORD > 1)) || compgen -W '{names}' -- "$cur"; compgen -c -- "$cur"; compgen -f -- "$cur")
+        mapfile -t COMPREPLY < <(
+            ((COMP_CWORD > 1)) || compgen -W '{names}' -- "$cur"
+            compgen -c -- "$cur"
+            compgen -f -- "$cur"
+        )
     fi
 }}
 # The guest's own completion, where bash-completion has one; file names else.
@@ -80,13 +84,13 @@ _noahpy_program() {{
 _noahpy_arguments() {{
     case $words[1] in
         doctor) compadd -- --json ;;
-        completion) compadd {' '.join(SHELLS)} ;;
+        completion) compadd {" ".join(SHELLS)} ;;
         *) _normal ;;
     esac
 }}
 _noahpy() {{
     _arguments -S \\
-{''.join(rows)}    '1:program:_noahpy_program' \\
+{"".join(rows)}    '1:program:_noahpy_program' \\
     '*::arguments:_noahpy_arguments'
 }}
 if [[ $funcstack[1] == _noahpy ]]; then _noahpy "$@"; else compdef _noahpy noahpy; fi
@@ -110,7 +114,7 @@ def _fish() -> str:
 function __noahpy_guest
     set -l tokens (commandline -opc) (commandline -ct)
     set -e tokens[1]
-    argparse -s {' '.join(specs)} -- $tokens 2>/dev/null
+    argparse -s {" ".join(specs)} -- $tokens 2>/dev/null
     test -n "$argv"; and not string match -qr '^-' -- $argv[1]; and string join0 -- $argv
 end
 function __noahpy_complete_guest

@@ -19,6 +19,8 @@ CACHE = ROOT / ".cache"
 
 # Set for a sanitized noahpy (make asan): the sanitizer's library is for noahpy, not for pytest's children and not for guests.
 PRELOAD = os.environ.pop("LD_PRELOAD", None)
+UNSET_PRELOAD = ["--unset", "LD_PRELOAD"] if PRELOAD else []
+OPTIONS = {"kvm": [], "kvm-nofast": ["--no-fast"]}
 
 
 class Result(NamedTuple):
@@ -35,7 +37,7 @@ class Engine:
     def __init__(self, name: str) -> None:
         self.name = name
         self.is_native = name == "native"
-        self.command = [] if self.is_native else noahpy_command(*{"kvm-nofast": ["--no-fast"]}.get(name, []))
+        self.command = [] if self.is_native else [*noahpy_command(), *UNSET_PRELOAD, *OPTIONS[name]]
 
     def run(
         self,
@@ -64,18 +66,16 @@ class Engine:
         return env if self.is_native or PRELOAD is None else {**env, "LD_PRELOAD": PRELOAD}
 
 
-def noahpy_command(*options: str) -> list[str]:
+def noahpy_command() -> list[str]:
     """The noahpy that belongs to the interpreter that runs the tests."""
     script = Path(sys.executable).with_name("noahpy")
-    start = [str(script)] if script.exists() else [sys.executable, "-m", "noahpy"]
-    return [*start, *(["--unset", "LD_PRELOAD"] if PRELOAD else []), *options]
+    return [str(script)] if script.exists() else [sys.executable, "-m", "noahpy"]
 
 
 @pytest.fixture(scope="session")
 def kvm() -> None:
     """Needs a working KVM: skips, or fails if NOAHPY_REQUIRE=kvm says that there is one."""
-    doctor = Engine("kvm")
-    result = subprocess.run([*noahpy_command()[:-2 if PRELOAD else None], "doctor"], env=doctor.environment(), capture_output=True)
+    result = subprocess.run([*noahpy_command(), "doctor"], env=Engine("kvm").environment(), capture_output=True)
     if result.returncode:
         why = (result.stdout + result.stderr).decode()
         if os.environ.get("NOAHPY_REQUIRE") == "kvm":

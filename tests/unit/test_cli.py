@@ -116,7 +116,7 @@ def test_path_is_searched_as_by_execvp(tmp_path, monkeypatch):
     with pytest.raises(CannotRun, match=r"plain/program is not executable") as caught:
         find("none", "plain")
     assert caught.value.status == 126
-    with pytest.raises(CannotRun, match="^program: not found in PATH$") as caught:
+    with pytest.raises(CannotRun, match=r"^program: not found in PATH$") as caught:
         find("none", "folder")
     assert caught.value.status == 127
     assert cli.find(b"sh", []) == b"/bin/sh"
@@ -240,7 +240,8 @@ def test_a_guests_python_variables_do_not_change_noahpy(tmp_path):
         "print(sys.flags.ignore_environment, sys.flags.verbose, sys.argv[1:], sorted(cli.environment()))\n"
     )
     script.chmod(0o755)
-    result = subprocess.run([script, "a", "b c"], env={"PYTHONUNBUFFERED": "1", "X": "1"}, capture_output=True, text=True, check=True)
+    env = {"PYTHONUNBUFFERED": "1", "X": "1"}
+    result = subprocess.run([script, "a", "b c"], env=env, capture_output=True, text=True, check=True)
     assert result.stdout == "1 0 ['a', 'b c'] [b'PYTHONUNBUFFERED=1', b'X=1']\n"
 
 
@@ -260,7 +261,8 @@ def test_bash_completion(words, offers, tmp_path):
     (tmp_path / "pyproject.toml").touch()
     script = subprocess.run([*COMMAND, "completion", "bash"], capture_output=True, text=True, check=True).stdout
     # Outside of a completion compopt complains; nothing else may.
-    test = f"compopt() {{ :; }}\n{script}\nCOMP_WORDS=(noahpy \"$@\"); COMP_CWORD=$#; _noahpy; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+    test = f"compopt() {{ :; }}\n{script}\nCOMP_WORDS=(noahpy \"$@\"); COMP_CWORD=$#; _noahpy; printf '%s\\n' "
+    test += '"${COMPREPLY[@]}"'
     env = {"PATH": "/nowhere"}
     result = subprocess.run(["/bin/bash", "-c", test, "bash", *words], capture_output=True, text=True, env=env, cwd=tmp_path)
     assert result.stderr == ""
