@@ -36,7 +36,9 @@ if TYPE_CHECKING:
         def mremap(self, old: int, old_size: int, new_size: int, flags: int, new: int) -> int: ...
         def brk(self, addr: int) -> int: ...
 
-        limits: dict[int, int]  # RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK: soft limits in bytes, none if not here
+        def set_limit(self, resource: int, soft: int) -> None:
+            """Keep to a soft limit on memory: RLIMIT_AS, RLIMIT_DATA or RLIMIT_STACK, in bytes."""
+
         lock_future: int  # MAP_LOCKED after mlockall(MCL_FUTURE), for mappings to come
 
         def runs(self, start: int, end: int) -> list[tuple[int, int]]:

@@ -43,7 +43,7 @@ def set_limit(task: Task, resource: int, new: Rlimit) -> None:
         if new.rlim_max > old.rlim_max and not _may_raise(task):
             raise LinuxError(EPERM)
         task.group.limits[resource] = new
-        task.mm.limits[resource] = new.rlim_cur
+        task.mm.set_limit(resource, new.rlim_cur)
         return
     if resource == RLIMIT_NOFILE and new.rlim_cur <= new.rlim_max:
         task.group.fds.make_room(new.rlim_cur)
