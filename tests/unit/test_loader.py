@@ -340,6 +340,21 @@ def test_bss_that_ends_in_the_files_last_page(put: Callable[..., loader.Entry], 
     assert area(mm, 0x403000)[2] == ""
 
 
+def test_bss_of_one_more_page(put: Callable[..., loader.Entry], mm: AddressSpace) -> None:
+    put(build([load(R | X, 0, 0x400000, 0x1000, 0x1000), load(R | W, 0x1000, 0x402000, 0x10, 0x1010)]))
+    assert mm.read(0x402010, 0x2000 - 0x10) == bytes(0x2000 - 0x10)
+    assert area(mm, 0x404000)[2] == ""
+
+
+def test_with_aslr_a_page_before_the_heap_is_free(
+    put: Callable[..., loader.Entry], mm: AddressSpace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loader, "BRK_RANDOM", 1)
+    content = build([load(R | X, 0, 0x400000, 0x1000, 0x1800)])
+    assert put(content, aslr=False).start_brk == 0x402000
+    assert put(content, aslr=True).start_brk == 0x403000
+
+
 def test_bss_alone_and_executable(put: Callable[..., loader.Entry], mm: AddressSpace) -> None:
     put(build([load(R | X, 0, 0x400000, 0x1000, 0x1000), load(R | W | X, 0x123, 0x402456, 0, 0x2000)]))
     assert area(mm, 0x402000) == (0x402000, 0x405000, "rwx")
@@ -413,6 +428,12 @@ def test_vdso(put: Callable[..., loader.Entry], mm: AddressSpace, window: Window
     names = [line.split()[-1] for line in mm.maps().splitlines()]
     assert names.count(b"[vdso]") == names.count(b"[stack]") == 1
     assert b"[vvar]" in names
+
+
+def test_the_window_is_as_large_as_the_loader_thinks() -> None:
+    from noahpy.window import SIZE
+
+    assert SIZE == TASK_SIZE
 
 
 # ---- What goes wrong -------------------------------------------------------------------------------------------------------
