@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from .uapi.fcntl import F_GETFD
+from .uapi.resource import RLIMIT_NOFILE
+from .uapi.structs import Rlimit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,8 +46,11 @@ class FdTable:
             self.hidden_base = base
 
     def make_way(self, host: Host, fd: int) -> None:
-        """Free the number `fd`, which the guest may use (it is below its limit), by moving the VMM's descriptors down."""
+        """Free the number `fd`, if the guest may use it (it is below its limit), by moving the VMM's descriptors down."""
         if not self.is_hidden(fd):
+            return
+        limit = bytearray(Rlimit.size)
+        if host.prlimit64(0, RLIMIT_NOFILE, 0, limit) < 0 or fd >= Rlimit.unpack(limit).rlim_cur:
             return
         base = self.hidden_base - self.hidden_count
         while base > 0:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from .task import Task
 
+_PROC = b"/proc/"
 _EXE_PATH_MAX = 64  # bytes: longer than /proc/4194304/task/4194304/exe
 
 # Files that speak of the VMM's address space in a way that has no translation.
@@ -54,8 +55,10 @@ def host_path(task: Task, path: int, flags: int = 0) -> int | bytes:
     if flags & AT_SYMLINK_NOFOLLOW or not path:
         return address
     try:
+        if task.mm.read(path, len(_PROC)) != _PROC:
+            return address
         text = task.mm.cstr(path, _EXE_PATH_MAX)
-    except LinuxError:  # too long for the name in question, or the host's to refuse
+    except LinuxError:  # not as long as the names in question are, or the host's to refuse
         return address
     target = followed(task, text)
     return address if target is text else target + b"\0"
@@ -63,18 +66,21 @@ def host_path(task: Task, path: int, flags: int = 0) -> int | bytes:
 
 def followed(task: Task, path: bytes) -> bytes:
     """The file that `path` leads the guest to, for the host: what is named `exe` of the guest's own is its program."""
-    if path[-4:] == b"/exe" and path[:6] == b"/proc/" and _own_file(task, path):
+    if path[-4:] == b"/exe" and path[: len(_PROC)] == _PROC and _own_file(task, path):
         return task.group.exe
     return path
 
 
 def _file_of(task: Task, fd: int) -> bytes:
     """Which file of the guest's own in procfs a descriptor is one of; empty for anything else."""
-    status = bytearray(Statfs.size)
-    if task.host.fstatfs(fd, status) == 0 and int.from_bytes(status[:8], "little") != PROC_SUPER_MAGIC:
+    if task.host.on_block_device(fd):  # most are
         return b""
-    # A caught signal leaves the question open; then the path alone has to tell.
-    return _own_file(task, task.host.path_of(fd))
+    name = _own_file(task, task.host.path_of(fd))
+    if name:
+        status = bytearray(Statfs.size)
+        if task.host.fstatfs(fd, status) == 0 and Statfs.unpack(status).f_type != PROC_SUPER_MAGIC:
+            return b""  # a caught signal makes the host call fail and leaves it to the path to tell
+    return name
 
 
 def opened(task: Task, fd: int, flags: int) -> int:

@@ -6,6 +6,8 @@ more than the guest's size.
 
 from __future__ import annotations
 
+from .uapi.signals import SIG_DFL, SIG_IGN
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +16,11 @@ if TYPE_CHECKING:
 
 _PAGE = 4096
 _FDS_AT_START = 256  # a table's size in a program that a shell started
+
+
+def maps(task: Task, _text: bytes) -> bytes:
+    """/proc/self/maps."""
+    return task.mm.maps()
 
 
 class _Sizes:
@@ -51,7 +58,19 @@ def _guest_address(task: Task, host: int) -> int:
     return guest if guest > 0 and host_address(guest) == host else 0
 
 
+def _signal_sets(task: Task) -> tuple[int, int, int]:
+    """The guest's blocked, ignored and caught signals as bit sets."""
+    ignored = caught = 0
+    for number, action in task.group.actions.items():
+        if action.sa_handler == SIG_IGN:
+            ignored |= 1 << (number - 1)
+        elif action.sa_handler != SIG_DFL:
+            caught |= 1 << (number - 1)
+    return task.blocked, ignored, caught
+
+
 _STAT_THREADS, _STAT_SIZE, _STAT_RESIDENT = 20, 23, 24
+_STAT_SIGNALS = slice(32, 35)
 _STAT_ADDRESSES = (26, 27, 28, *range(45, 52))
 
 
@@ -63,6 +82,7 @@ def stat(task: Task, text: bytes) -> bytes:
     fields[_STAT_THREADS] = b"%d" % _threads(task)
     fields[_STAT_SIZE] = b"%d" % size
     fields[_STAT_RESIDENT] = b"%d" % min(int(fields[_STAT_RESIDENT]), size // _PAGE)
+    fields[_STAT_SIGNALS] = [b"%d" % (signals & 0x7FFFFFFF) for signals in _signal_sets(task)]
     for field in _STAT_ADDRESSES:
         fields[field] = b"%d" % _guest_address(task, int(fields[field]))
     return head + b") " + b" ".join(fields[3:]) + b"\n"
@@ -87,6 +107,7 @@ def status(task: Task, text: bytes) -> bytes:
         b"VmExe": sizes.text,
         b"VmLib": sizes.libraries,
     }
+    signals = dict(zip((b"SigBlk", b"SigIgn", b"SigCgt"), _signal_sets(task), strict=True))
     lines = []
     for line in text.splitlines():
         name, _, value = line.partition(b":\t")
@@ -94,6 +115,8 @@ def status(task: Task, text: bytes) -> bytes:
             value = b"%8d kB" % (kilobytes[name] // 1024)
         elif name in (b"VmHWM", b"VmRSS"):
             value = b"%8d kB" % min(int(value.split()[0]), sizes.total // 1024)
+        elif name in signals:
+            value = b"%016x" % signals[name]
         elif name == b"Threads":
             value = b"%d" % _threads(task)
         elif name == b"FDSize" and task.group.fds.hidden_count:
@@ -140,7 +163,7 @@ def _threads(task: Task) -> int:
 
 
 VIEWS: dict[bytes, Callable[[Task, bytes], bytes]] = {
-    b"maps": lambda task, _: task.mm.maps(),
+    b"maps": maps,
     b"smaps": smaps,
     b"stat": stat,
     b"statm": statm,

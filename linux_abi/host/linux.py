@@ -17,8 +17,8 @@ _PADDING = tuple([(0,) * (6 - given) for given in range(7)])
 class LinuxHost:
     """Makes system calls.
 
-    `raw(number, a, b, c, d, e, f)` is the native call: signed 64-bit words in, result or negative errno out; it raises
-    TypeError and OverflowError for what is no such word. `address_of(buffer)` is where bytes or a bytearray are.
+    `raw(number, a, b, c, d, e, f)` is the native call: signed 64-bit words in, OverflowError for others, result or negative
+    errno out. `address_of(buffer)` is where bytes or a bytearray are.
     """
 
     def __init__(self, raw: Callable[..., int], address_of: Callable[[bytes | bytearray], int]) -> None:
@@ -28,14 +28,16 @@ class LinuxHost:
 
     def call(self, number: int, *args: int | bytes | bytearray) -> int:
         """The call's result or negative errno; buffers are passed by address, integers modulo 2**64."""
+        words: tuple[int, ...] = args  # type: ignore[assignment]
+        for arg in args:
+            if type(arg) is not int:
+                words = tuple([a if isinstance(a, int) else self.address_of(a) for a in args])
+                break
         try:
-            return self._raw(number, *args, *_PADDING[len(args)])
-        except (TypeError, OverflowError):  # rare, and nothing was called yet
-            return self._raw(number, *[self._word(a) for a in args], *_PADDING[len(args)])
-
-    def _word(self, value: int | bytes | bytearray) -> int:
-        word = value if isinstance(value, int) else self.address_of(value)
-        return ((word + (1 << 63)) & ((1 << 64) - 1)) - (1 << 63)
+            return self._raw(number, *words, *_PADDING[len(words)])
+        except OverflowError:  # rare, and nothing was called yet
+            signed = [((word + (1 << 63)) & ((1 << 64) - 1)) - (1 << 63) for word in words]
+            return self._raw(number, *signed, *_PADDING[len(words)])
 
     def __getattr__(self, name: str) -> Callable[..., int]:
         """The call of that name; made at the first use."""
@@ -50,6 +52,13 @@ class LinuxHost:
         return named
 
     # What follows never blocks and, unlike `call`, is done even when a caught signal waits: it finishes what was begun.
+
+    def on_block_device(self, fd: int) -> bool:
+        """Whether a descriptor's file is on a file system that has a device: its number then has a major part."""
+        try:
+            return os.major(os.fstat(fd).st_dev) != 0
+        except OSError:
+            return False
 
     def path_of(self, fd: int) -> bytes:
         """The path by which a descriptor's file is known (proc_pid_fd(5)); empty if it can't be told."""
