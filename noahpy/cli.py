@@ -28,6 +28,7 @@ OPTIONS = (
 COMMANDS = (
     ("doctor", "[--json]", "say whether programs can run here"),
     ("completion", "bash|zsh|fish", "print the shell's completion"),
+    ("compat", "SUITE [OPTIONS...]", "run others' tests, compare with native"),
 )
 _DEFAULT_PATH = b"/bin:/usr/bin"  # of execvp(3) where PATH is not set
 
@@ -122,6 +123,10 @@ def _command(name: str, args: list[str]) -> int:
         from . import doctor
 
         return doctor.main(as_json=bool(args))
+    if name == "compat":
+        from .compat import command
+
+        return command.main(args)
     from . import completion
 
     if len(args) != 1 or args[0] not in completion.SHELLS:

@@ -1,0 +1,103 @@
+"""The command `noahpy compat SUITE`: which suite, in which ways, and what comes of it."""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from multiprocessing import get_context
+from pathlib import Path
+
+from ..errors import CannotRun
+from . import busybox
+from .compare import NATIVE, Row, Way, compare
+from .execute import become_reaper
+from .report import Report, known_failures
+from .suite import Suite, Unit
+
+SUITES = {"busybox": busybox.suite}
+
+
+def main(arguments: list[str]) -> int:
+    """0 if every case went as natively or as known, else 1."""
+    options = _parser().parse_args(arguments)
+    cache = options.cache.absolute()
+    suite = SUITES[options.suite](cache, options.program)
+    known = known_failures(options.expect) if options.expect else {}
+    ways = [way for way in _ways(options.timeout) if way.name in [NATIVE, *options.ways]]
+    report = Report(suite.name, suite.subject, options.ways, known)
+    units = [unit for unit in suite.units if _wanted(unit, options.tests)]
+    if not units:
+        raise CannotRun(f"no test of {suite.name} is called {' or '.join(options.tests)}")
+    with get_context("fork").Pool(options.jobs, _Worker.start, (units, ways, cache / "work" / suite.name)) as pool:
+        for row in pool.imap(_Worker.compare, range(len(units))):
+            report.rows.append(row)
+            _progress(report, len(units))
+    report.write(options.report or cache / f"{suite.name}.json")
+    sys.stdout.write(report.table() + report.problems() + report.verdict())
+    return 0 if report.ok else 1
+
+
+class _Worker:
+    """What a process of the pool knows: inherited at its fork, so that only a unit's place and its row are passed."""
+
+    units: list[Unit]
+    ways: list[Way]
+    work: Path
+
+    @classmethod
+    def start(cls, units: list[Unit], ways: list[Way], work: Path) -> None:
+        become_reaper()
+        cls.units, cls.ways, cls.work = units, ways, work / str(os.getpid())
+
+    @classmethod
+    def compare(cls, place: int) -> Row:
+        return compare(cls.units[place], cls.ways, cls.work)
+
+
+def _progress(report: Report, total: int) -> None:
+    """One line on stderr for a unit."""
+    row = report.rows[-1]
+    seconds = "  ".join(f"{way} {outcome.seconds:.1f} s" for way, outcome in row.outcomes.items())
+    new = len({d.case for d in row.differences if d.key not in report.known})
+    print(f"{len(report.rows)}/{total} {row.unit}: {seconds}{f'  {new} DIFFER' if new else ''}", file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="noahpy compat", description="Runs a test suite natively and in noahpy, and compares test by test."
+    )
+    parser.add_argument("suite", choices=SUITES)
+    parser.add_argument("--busybox", dest="program", type=Path, metavar="PATH", help="the busybox to test (default: Debian's)")
+    fast = parser.add_mutually_exclusive_group()
+    fast.add_argument("--no-fast", dest="ways", action="store_const", const=["no-fast"], help="serve every system call in Python")
+    fast.add_argument("--both", dest="ways", action="store_const", const=["fast", "no-fast"], help="with and without --no-fast")
+    parser.set_defaults(ways=["fast"])
+    parser.add_argument("--tests", action="append", default=[], metavar="PATTERN", help="only these: an applet, or test file")
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), metavar="N", help="tests at once")
+    parser.add_argument("--timeout", type=float, default=300, metavar="SECONDS", help="for one test file (default: 300)")
+    parser.add_argument("--expect", type=Path, metavar="FILE", help="known failures, a line each: UNIT: CASE  # REASON")
+    parser.add_argument("--cache", type=Path, default=_cache(), metavar="FOLDER", help="where suites are kept (default: %(default)s)")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="the report as JSON (default: in --cache)")
+    return parser
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "noahpy"
+
+
+def _ways(timeout: float) -> list[Way]:
+    return [Way(NATIVE, [], timeout), Way("fast", noahpy(), timeout), Way("no-fast", [*noahpy(), "--no-fast"], timeout)]
+
+
+def noahpy() -> list[str]:
+    """The command that this process was started by."""
+    script = shutil.which(sys.argv[0])
+    return [os.path.abspath(script)] if script else [sys.executable, "-m", "noahpy"]
+
+
+def _wanted(unit: Unit, patterns: list[str]) -> bool:
+    return not patterns or any(fnmatch.fnmatch(name, pattern) for pattern in patterns for name in (unit.name, unit.group))

@@ -1,0 +1,100 @@
+"""Debian's source and binary packages, by the system's own apt, its configuration and its keys; kept in a folder.
+
+Nothing of the system is changed: lists, cache and the list of sources of these calls are private (apt.conf(5)).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from ..errors import FAILED, CannotRun
+
+_DISTRIBUTIONS = ("Debian", "Ubuntu")  # their archives have the sources; other vendors' entries only slow apt down
+
+
+def source(package: str, cache: Path) -> Path:
+    """The unpacked source package, patched as Debian builds it."""
+    folder = cache / "source" / package
+    if not folder.exists():
+        _need("apt-get", "apt")
+        _need("dpkg-source", "dpkg-dev")
+        partial = _fresh(folder)
+        _apt(cache, "update")
+        _apt(cache, "source", "--only-source", package, cwd=partial)
+        next(path for path in partial.iterdir() if path.is_dir()).rename(folder)
+        shutil.rmtree(partial)
+    return folder
+
+
+def binary(package: str, path: str, cache: Path) -> Path:
+    """The file `path` of a binary package that is not installed."""
+    folder = cache / "binary" / package
+    if not folder.exists():
+        _need("apt-get", "apt")
+        partial = _fresh(folder)
+        _run(["apt-get", "download", package], cwd=partial)
+        for archive in partial.glob("*.deb"):
+            _run(["dpkg-deb", "-x", str(archive), str(partial)])
+        partial.rename(folder)
+    return folder / path
+
+
+def _fresh(folder: Path) -> Path:
+    """An empty folder beside `folder`, which what is complete is moved out of."""
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    return partial
+
+
+def _apt(cache: Path, *arguments: str, cwd: Path | None = None) -> None:
+    private = cache / "apt"
+    for name in ("sources", "lists/partial", "archives/partial"):
+        (private / name).mkdir(parents=True, exist_ok=True)
+    for number, (name, text) in enumerate(_source_entries()):
+        (private / "sources" / f"{number}-{name}").write_text(text)
+    options = {
+        "Dir::Etc::SourceList": "/dev/null",
+        "Dir::Etc::SourceParts": private / "sources",
+        "Dir::State::Lists": private / "lists",
+        "Dir::Cache": private,
+        "APT::Sandbox::User": "root",  # apt's own user can't enter a home directory
+        "Acquire::Languages": "none",
+    }
+    settings = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+    _run(["apt-get", "-qq", *settings, *arguments], cwd=cwd)
+
+
+def _source_entries() -> list[tuple[str, str]]:
+    """The system's files of sources that have its distribution's archives, turned from binary to source packages."""
+    listing = _run(["apt-get", "indextargets", "--format", "$(SOURCESENTRY)\t$(ORIGIN)", "Created-By: Packages"])
+    rows = [line.rpartition(":")[0::2] for line in listing.splitlines()]
+    files = {name for name, rest in rows if rest.partition("\t")[2] in _DISTRIBUTIONS} or {name for name, _ in rows}
+    if not files:
+        raise CannotRun("apt has no sources of packages", FAILED)
+    return [(os.path.basename(name), as_source_entries(Path(name).read_text())) for name in sorted(files)]
+
+
+def as_source_entries(text: str) -> str:
+    """A sources.list(5) file, of either format, that names source packages only."""
+    text = re.sub(r"^deb-src\s.*\n?", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^Types:.*", "Types: deb-src", text, flags=re.MULTILINE | re.IGNORECASE)
+    return re.sub(r"^deb(?=\s)", "deb-src", text, flags=re.MULTILINE)
+
+
+def _need(program: str, package: str) -> None:
+    if not shutil.which(program):
+        raise CannotRun(f"{program} is missing, which fetches the suite: apt-get install {package}", FAILED)
+
+
+def _run(command: list[str], cwd: Path | None = None) -> str:
+    """What `command` prints; CannotRun with the last line of its complaint if it fails."""
+    result = subprocess.run(command, cwd=cwd, capture_output=True, text=True, errors="replace", check=False)
+    if result.returncode:
+        why = [line for line in result.stderr.splitlines() if line.strip()] or ["no reason given"]
+        raise CannotRun(f"{command[0]}: {why[-1]}", FAILED)
+    return result.stdout

@@ -1,0 +1,123 @@
+"""What a comparison found: the table by applet, the differences, the JSON, and how known failures are told from new ones."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from ..errors import FAILED, CannotRun
+from .compare import NATIVE, Difference, Row
+from .suite import FAIL, PASS
+
+_SEPARATOR = "  # "
+
+
+@dataclass
+class Report:
+    """The rows of a whole run, and what is known of failures: `UNIT: CASE` -> reason."""
+
+    suite: str
+    subject: str
+    ways: list[str]
+    known: dict[str, str]
+    rows: list[Row] = field(default_factory=list)
+
+    @property
+    def differences(self) -> list[Difference]:
+        """Those that no reason is known for."""
+        return [d for row in self.rows for d in row.differences if d.key not in self.known]
+
+    @property
+    def unexpected_passes(self) -> list[str]:
+        """Known failures whose case ran and went as natively."""
+        failing = {d.key for row in self.rows for d in row.differences}
+        unstable = {f"{row.unit}: {case}" for row in self.rows for case in row.unstable}
+        ran = {f"{row.unit}: {case}" for row in self.rows for outcome in row.outcomes.values() for case in outcome.cases}
+        return sorted((ran - failing - unstable) & self.known.keys())
+
+    @property
+    def ok(self) -> bool:
+        """Whether all went as natively or as known."""
+        return not self.differences and not self.unexpected_passes
+
+    def table(self) -> str:
+        """A line an applet: native outcomes, how many are the same in each way, seconds."""
+        heads = [self.suite, "pass", "fail", "other", *(word for way in self.ways for word in (way, "s")), "native s"]
+        groups = list(dict.fromkeys(row.group for row in self.rows))
+        lines = [self._line(name, [row for row in self.rows if row.group == name]) for name in groups]
+        lines.append(self._line("all", self.rows))
+        widths = [max(len(line[i]) for line in [heads, *lines]) for i in range(len(heads))]
+        rule = ["-" * width for width in widths]
+        return "".join(
+            "  ".join(f"{word:<{width}}" if i == 0 else f"{word:>{width}}" for i, (word, width) in enumerate(zip(line, widths)))
+            + "\n"
+            for line in [heads, rule, *lines[:-1], rule, lines[-1]]
+        )
+
+    def _line(self, name: str, rows: list[Row]) -> list[str]:
+        native = Counter(case.status for row in rows for case in row.outcomes[NATIVE].cases.values())
+        total = native.total()
+        words = [name, *(str(native[status]) for status in (PASS, FAIL)), str(total - native[PASS] - native[FAIL])]
+        for way in self.ways:
+            differing = sum(d.way == way for row in rows for d in row.differences)
+            words += [f"{total - differing}/{total}", self._seconds(rows, way)]
+        return [*words, self._seconds(rows, NATIVE)]
+
+    @staticmethod
+    def _seconds(rows: list[Row], way: str) -> str:
+        return f"{sum(row.outcomes[way].seconds for row in rows):.1f}"
+
+    def problems(self) -> str:
+        """Each difference with its diff."""
+        parts = [f"--- {d.key}\n{d.diff}\n" for d in self.differences]
+        parts += [f"--- {key}\nlisted as a known failure ({self.known[key]}), but it went as natively\n" for key in self.unexpected_passes]
+        return "".join(parts)
+
+    def verdict(self) -> str:
+        """One line."""
+        cases = sum(len(row.outcomes[NATIVE].cases) for row in self.rows)
+        known = sum(d.key in self.known for row in self.rows for d in row.differences)
+        unstable = sum(len(row.unstable) for row in self.rows)
+        return (
+            f"{cases} cases of {len(self.rows)} tests: {len(self.differences)} differ from native, {known} known to,"
+            f" {len(self.unexpected_passes)} known to but did not, {unstable} differ between two native runs\n"
+        )
+
+    def write(self, path: Path) -> None:
+        """The whole as JSON; what a case printed is in the differences alone."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        units = [
+            {
+                "unit": row.unit,
+                "group": row.group,
+                "unstable": row.unstable,
+                "ways": {
+                    way: {"seconds": round(outcome.seconds, 3), "cases": {name: case.status for name, case in outcome.cases.items()}}
+                    for way, outcome in row.outcomes.items()
+                },
+            }
+            for row in self.rows
+        ]
+        content = {
+            "suite": self.suite,
+            "subject": self.subject,
+            "ok": self.ok,
+            "differences": [{**asdict(d), "known": self.known.get(d.key)} for row in self.rows for d in row.differences],
+            "unexpected_passes": self.unexpected_passes,
+            "units": units,
+        }
+        path.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def known_failures(path: Path) -> dict[str, str]:
+    """A file of lines `UNIT: CASE  # REASON`, blank lines and lines that begin with #."""
+    known = {}
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if line.strip() and not line.startswith("#"):
+            key, separator, reason = line.rpartition(_SEPARATOR)
+            if not (separator and reason.strip()):
+                raise CannotRun(f"{path}:{number}: a known failure needs its reason behind '{_SEPARATOR.strip()}'", FAILED)
+            known[key.strip()] = reason.strip()
+    return known
