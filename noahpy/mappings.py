@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from _thread import RLock
+from fcntl import F_GETFL, fcntl
 
 from linux_abi.errors import LinuxError
 from linux_abi.uapi.errno import EACCES, EBADF, EEXIST, EINVAL, ENOMEM, EOVERFLOW, EPERM
@@ -27,7 +28,6 @@ from linux_abi.uapi.mman import (
     MAP_LOCKED,
     MAP_NORESERVE,
     MAP_PRIVATE,
-    MAP_SHARED,
     MAP_TYPE,
     PROT_EXEC,
     PROT_GROWSDOWN,
@@ -36,7 +36,7 @@ from linux_abi.uapi.mman import (
     PROT_SEM,
     PROT_WRITE,
 )
-from linux_abi.uapi.resource import RLIMIT_AS, RLIMIT_DATA
+from linux_abi.uapi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK
 
 from .vma import ALIAS, SEALED, SIZED, VmaList
 
@@ -73,6 +73,8 @@ GRANTED = tuple([prot | PROT_READ if prot else 0 for prot in range(8)])
 _KEPT_FLAGS = MAP_TYPE | MAP_GROWSDOWN | MAP_HUGETLB | MAP_NORESERVE | MAP_LOCKED
 _S_IFMT, _S_IFREG = 0o170000, 0o100000
 _CAP_SYS_RAWIO = 17
+_PAGE_SIZES = (PAGE, HUGE_PAGE, 1 << 30)
+_LIMITS = {RLIMIT_AS: "as_limit", RLIMIT_DATA: "data_limit", RLIMIT_STACK: "stack_limit"}
 
 
 class Mappings:
@@ -81,7 +83,8 @@ class Mappings:
     def __init__(self, window: MemoryWindow, aslr: bool = True) -> None:
         self.window = window
         self.aslr = aslr
-        self.limits: dict[int, int] = {}  # RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK: soft limits in bytes
+        self.as_limit = self.data_limit = INFINITY
+        self.stack_limit = 8 << 20
         self.lock_future = 0  # MAP_LOCKED after mlockall(MCL_FUTURE)
         self.mmap_lock = RLock()  # guards all below
         self._size = window.size
@@ -94,47 +97,42 @@ class Mappings:
         self.lock_future = 0
         self._any_sealed = False
 
+    def set_limit(self, resource: int, soft: int) -> None:
+        """A soft limit on memory: RLIMIT_AS, RLIMIT_DATA or RLIMIT_STACK, in bytes."""
+        setattr(self, _LIMITS[resource], soft)
+
     def mmap(self, addr: int, length: int, prot: int, flags: int, fd: int, offset: int) -> int:
         """mmap(2): the mapping's address."""
         if offset & OFFSET:
             raise LinuxError(EINVAL)
-        kind = flags & MAP_TYPE
         file: object = None
-        own = align = 0
-        filled = INFINITY  # bytes of the mapping that have something behind them
-        if not flags & MAP_ANONYMOUS:
-            file, filled, own = _identify(fd, kind)
-        elif kind == MAP_SHARED:
-            file, own = object(), SIZED
+        own, filled, page = 0, INFINITY, PAGE
+        if flags & (MAP_TYPE | MAP_ANONYMOUS | MAP_HUGETLB) != MAP_PRIVATE | MAP_ANONYMOUS:
+            file, own, filled, page = _object(fd, flags)
         if not length:
             raise LinuxError(EINVAL)
-        if flags & MAP_HUGETLB:
-            align = 1 << (flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK or 21)
-            if align <= self._size:
-                length = -length // align * -align
-            file = file or object()
-        length = length + OFFSET & ~OFFSET
+        length = (length + page - 1) & -page
         if length > self._size:
             raise LinuxError(ENOMEM)
         if offset + length > 1 << 64:
             raise LinuxError(EOVERFLOW)
-        if flags & MAP_GROWSDOWN and (kind != MAP_PRIVATE or file is not None):
+        if flags & MAP_GROWSDOWN and file is not None:
             raise LinuxError(EINVAL)
-        if file is None and length >= HUGE_PAGE and not length % HUGE_PAGE and not addr:
-            align = HUGE_PAGE
-        present = filled = max(0, min(length, page_up(filled) - offset)) if own and filled != INFINITY else length
-        if length >= LAZY_BYTES:
-            present = 0
-        if file is None or flags & MAP_ANONYMOUS:
+        if flags & MAP_ANONYMOUS:
             offset = 0
+        if file is None and not length % HUGE_PAGE and not addr:
+            page = HUGE_PAGE
+        filled = length if filled == INFINITY else max(0, min(length, page_up(filled) - offset))
+        present = 0 if length >= LAZY_BYTES else filled
         prot &= 7
         flags |= self.lock_future
         with self.mmap_lock:
             vmas = self.vmas
-            start = self._place(addr, length, flags, align or PAGE)
+            start = self._place(addr, length, flags, page)
             end = start + length
             fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)
-            self._check_size(length, start if fixed else end, end)
+            if vmas.total + length > self.as_limit:
+                self._check_size(length, start if fixed else end, end)
             if self._any_sealed and fixed:
                 self._refuse_sealed(start, end)
             signed = offset - (1 << 64) if offset >> 63 else offset
@@ -217,7 +215,7 @@ class Mappings:
     def brk(self, addr: int) -> int:
         """brk(2) as the kernel has it: the break that is in force afterwards."""
         with self.mmap_lock:
-            if addr < self.brk_start or addr > self._size or addr - self.brk_start > self.limits.get(RLIMIT_DATA, INFINITY):
+            if addr < self.brk_start or addr > self._size or addr - self.brk_start > self.data_limit:
                 return self.brk_end
             old, new = page_up(self.brk_end), page_up(addr)
             try:
@@ -279,11 +277,9 @@ class Mappings:
 
     def _check_size(self, length: int, start: int, end: int) -> None:
         """ENOMEM if `length` more bytes, of which [start, end) may be mapped already, exceed RLIMIT_AS."""
-        limit = self.limits.get(RLIMIT_AS, INFINITY)
-        if self.vmas.total + length > limit:
-            replaced = sum([high - low for low, high in self.vmas.runs(start, end)])
-            if self.vmas.total + length - replaced > limit:
-                raise LinuxError(ENOMEM)
+        replaced = sum([high - low for low, high in self.vmas.runs(start, end)])
+        if self.vmas.total + length - replaced > self.as_limit:
+            raise LinuxError(ENOMEM)
 
     def _refuse_sealed(self, start: int, end: int) -> None:
         for vma in self.vmas.within(start, end):
@@ -302,24 +298,35 @@ def page_up(size: int) -> int:
     return size + OFFSET & ~OFFSET
 
 
-def _identify(fd: int, kind: int) -> tuple[object, int, int]:
-    """What a mapping of `fd` is merged by, the file's size and flags of a Vma; LinuxError(EBADF).
+def _object(fd: int, flags: int) -> tuple[object, int, int, int]:
+    """What is mapped unless it is plain private memory; LinuxError(EBADF).
 
-    A shared mapping keeps whether it may be made writable, which depends on the descriptor.
+    Returns what its mappings are merged by, flags of a Vma, how many bytes it has (INFINITY if that is no question) and
+    the size of its pages. Of a shared mapping's file it matters, too, whether the descriptor allows to write.
     """
+    shared = flags & MAP_TYPE != MAP_PRIVATE
+    if flags & MAP_ANONYMOUS:
+        page = 1 << (flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK or 21) if flags & MAP_HUGETLB else PAGE
+        if page not in _PAGE_SIZES:
+            raise LinuxError(EINVAL)
+        return object(), SIZED if shared else 0, INFINITY, page
     mode = 0
+    page = PAGE
     try:
         status = os.fstat(fd)
-        if kind != MAP_PRIVATE:
-            from fcntl import F_GETFL, fcntl
-
+        if shared:
             mode = fcntl(fd, F_GETFL) & os.O_ACCMODE
+        if status.st_blksize >= HUGE_PAGE:  # of hugetlbfs perhaps
+            page = os.fstatvfs(fd).f_bsize
     except OSError:
         raise LinuxError(EBADF) from None
-    file = status.st_dev, status.st_ino, mode
-    if status.st_mode & _S_IFMT == _S_IFREG:
-        return file, status.st_size, SIZED
-    return file, INFINITY, 0
+    sized = status.st_mode & _S_IFMT == _S_IFREG
+    return (
+        (status.st_dev, status.st_ino, mode),
+        SIZED if sized else 0,
+        status.st_size if sized else INFINITY,
+        page if page in _PAGE_SIZES else PAGE,
+    )
 
 
 def mmap_min_addr() -> int:

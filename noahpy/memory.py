@@ -16,6 +16,9 @@ from linux_abi.uapi.mman import (
     MADV_KEEPONFORK,
     MADV_MERGEABLE,
     MADV_NOHUGEPAGE,
+    MADV_NORMAL,
+    MADV_RANDOM,
+    MADV_SEQUENTIAL,
     MADV_UNMERGEABLE,
     MADV_WIPEONFORK,
     MAP_ANONYMOUS,
@@ -33,20 +36,34 @@ from linux_abi.uapi.mman import (
     PROT_READ,
     PROT_WRITE,
 )
-from linux_abi.uapi.resource import RLIMIT_AS, RLIMIT_STACK
 
 from .mappings import GRANTED, HUGE_PAGE, INFINITY, LAZY_BYTES, OFFSET, PAGE, Mappings, check, mmap_min_addr, page_up
-from .vma import ADVISED, ALIAS, DONTFORK, SEALED, SIZED, STACK_GUARD_GAP
+from .vma import ALIAS, SEALED, SIZED, STACK_GUARD_GAP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .vma import Vma
 
 LAZY_CHUNK = 64 << 20  # of a mapping of LAZY_BYTES or more, populated at once
-_PERSISTENT_ADVICE = frozenset((
-    MADV_DONTFORK, MADV_MERGEABLE, MADV_UNMERGEABLE, MADV_HUGEPAGE, MADV_NOHUGEPAGE,
-    MADV_DONTDUMP, MADV_DODUMP, MADV_WIPEONFORK, MADV_KEEPONFORK,
-))  # fmt: skip
+
+# Advice that lasts, as flags of a Vma: those that madvise(2) sets and those that it clears.
+DONTFORK, DONTDUMP, WIPEONFORK, MERGEABLE, HUGE, NOT_HUGE, RANDOM, SEQUENTIAL = (1 << bit for bit in range(48, 56))
+ADVISED = 0xFF << 48
+_ADVICE = {
+    MADV_NORMAL: (0, RANDOM | SEQUENTIAL),
+    MADV_RANDOM: (RANDOM, SEQUENTIAL),
+    MADV_SEQUENTIAL: (SEQUENTIAL, RANDOM),
+    MADV_DONTFORK: (DONTFORK, 0),
+    MADV_DOFORK: (0, DONTFORK),
+    MADV_MERGEABLE: (MERGEABLE, 0),
+    MADV_UNMERGEABLE: (0, MERGEABLE),
+    MADV_HUGEPAGE: (HUGE, NOT_HUGE),
+    MADV_NOHUGEPAGE: (NOT_HUGE, HUGE),
+    MADV_DONTDUMP: (DONTDUMP, 0),
+    MADV_DODUMP: (0, DONTDUMP),
+    MADV_WIPEONFORK: (WIPEONFORK, 0),
+    MADV_KEEPONFORK: (0, WIPEONFORK),
+}
 
 PF_WRITE, PF_RESERVED, PF_FETCH, PF_KEY = 2, 8, 16, 32  # error code of #PF: SDM vol. 3, 4.7
 SIGBUS, SIGSEGV = 7, 11
@@ -102,7 +119,7 @@ class AddressSpace(Mappings):
         and the host's kernel can't grow a mapping inside the window.
         """
         spread = (1 << 22) * PAGE if self.aslr else 0
-        gap = max(self.limits.get(RLIMIT_STACK, 0), size) + spread + STACK_GUARD_GAP
+        gap = max(self.stack_limit, size) + spread + STACK_GUARD_GAP
         gap = min(max(gap, 128 << 20), self._size // 6 * 5)
         shift = int.from_bytes(os.urandom(4), "little") % (1 << 28) * PAGE if self.aslr else 0
         base = self._size - page_up(gap) - shift
@@ -261,13 +278,10 @@ class AddressSpace(Mappings):
 
     def advised(self, start: int, end: int, advice: int) -> None:
         """madvise(2) was done on a range that is mapped."""
-        if advice in _PERSISTENT_ADVICE:
-            flags = ADVISED | DONTFORK if advice == MADV_DONTFORK else ADVISED
+        if advice in _ADVICE:
+            added, removed = _ADVICE[advice]
             with self.mmap_lock:
-                self.vmas.change(start, end, set_flags=flags)
-        elif advice == MADV_DOFORK:
-            with self.mmap_lock:
-                self.vmas.change(start, end, clear_flags=DONTFORK)
+                self.vmas.change(start, end, set_flags=added, clear_flags=removed)
 
     def locked(self, start: int, end: int, *, on: bool) -> None:
         """mlock(2) or munlock(2) was done on a range that is mapped."""
@@ -377,12 +391,7 @@ class AddressSpace(Mappings):
         below = vmas.before(vma)
         if below is not None and below.prot and not below.flags & MAP_GROWSDOWN and start - below.end < STACK_GUARD_GAP:
             return None
-        limit = self.limits.get(RLIMIT_STACK, 8 << 20)
-        if (
-            start < mmap_min_addr()
-            or vma.end - start > limit
-            or vmas.total + vma.start - start > self.limits.get(RLIMIT_AS, INFINITY)
-        ):
+        if start < mmap_min_addr() or vma.end - start > self.stack_limit or vmas.total + vma.start - start > self.as_limit:
             return None
         flags = vma.flags & (MAP_NORESERVE | MAP_LOCKED) | MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED
         length = vma.start - start

@@ -17,10 +17,8 @@ STACK_GUARD_GAP = 256 * PAGE_SIZE  # kept free below a mapping that grows down
 # Flags of a Vma beside mmap(2)'s.
 SIZED = 1 << 40  # an object with an end: pages behind it give SIGBUS
 ALIAS = 1 << 41  # host pages that are not the window's (vvar)
-DONTFORK = 1 << 42  # madvise(2)
-ADVISED = 1 << 43  # the host knows more of it than is written here: madvise(2)
-SEALED = 1 << 44  # mseal(2)
-ACCOUNTED = 1 << 45  # private memory over a file, once writable: not one with what never was (VM_ACCOUNT)
+SEALED = 1 << 42  # mseal(2)
+ACCOUNTED = 1 << 43  # private memory over a file, once writable: not one with what never was (VM_ACCOUNT)
 
 
 class Vma:
@@ -36,7 +34,9 @@ class Vma:
         self.offset = offset  # in the file, of `start`; 0 without a file
         self.limit = limit
         self.name = name
-        self.protect(prot)
+        self.prot = prot
+        if file is not None:
+            self.protect(prot)
 
     def __repr__(self) -> str:
         return f"<{self.start:x}-{self.end:x} prot={self.prot} flags={self.flags:#x}>"
@@ -52,15 +52,20 @@ class Vma:
         return self.start - STACK_GUARD_GAP if self.flags & MAP_GROWSDOWN else self.start
 
     def continued_by(self, right: Vma) -> bool:
-        """Whether the two are one mapping."""
+        """Whether this one and that which starts at its end are one mapping."""
         return (
-            self.end == right.start
-            and self.prot == right.prot
+            self.prot == right.prot
             and self.flags == right.flags
             and self.file == right.file
             and self.name == right.name
             and (self.file is None or self.offset + self.end - self.start == right.offset)
         )
+
+    def swallow(self, right: Vma) -> None:
+        """Become one with the mapping that continues this one."""
+        self.end = right.end
+        if right.limit > right.start:
+            self.limit = right.limit
 
     def cut(self, at: int) -> Vma:
         """Shorten to [start, at); returns the rest."""
@@ -174,53 +179,50 @@ class VmaList:
         name: bytes = b"",
     ) -> None:
         """Put a mapping into free place. Without `limit` all of its pages may have entries."""
+        vmas, starts = self._vmas, self._starts
         vma = Vma(start, end, prot, flags, file, offset, end if limit < 0 else limit, name)
-        i = bisect_left(self._starts, start)
         self.total += end - start
-        if i and self._join(i - 1, vma):
-            if i < len(self._vmas) and self._join(i - 1, self._vmas[i]):
-                del self._vmas[i], self._starts[i]
-        elif i < len(self._vmas) and vma.continued_by(self._vmas[i]):
-            self._vmas[i], vma = vma, self._vmas[i]
-            self._starts[i] = start
-            self._join(i, vma)
+        i = bisect_left(starts, start)
+        left = vmas[i - 1] if i else None
+        right = vmas[i] if i < len(vmas) else None
+        if left is not None and left.end == start and left.continued_by(vma):
+            left.swallow(vma)
+            if right is not None and right.start == end and left.continued_by(right):
+                left.swallow(right)
+                del vmas[i], starts[i]
+        elif right is not None and right.start == end and vma.continued_by(right):
+            vma.swallow(right)
+            vmas[i] = vma
+            starts[i] = start
         else:
-            self._vmas.insert(i, vma)
-            self._starts.insert(i, start)
-
-    def _join(self, i: int, right: Vma) -> bool:
-        """Let mapping `i` swallow `right` if they are one."""
-        left = self._vmas[i]
-        if not left.continued_by(right):
-            return False
-        left.end = right.end
-        if right.limit > right.start:
-            left.limit = right.limit
-        return True
+            vmas.insert(i, vma)
+            starts.insert(i, start)
 
     def _split(self, address: int) -> int:
         """Make `address` an edge of the mapping that holds it; the place of the first one at or above."""
-        i = bisect_right(self._starts, address) - 1
-        if i >= 0 and self._starts[i] < address < self._vmas[i].end:
-            self._vmas.insert(i + 1, self._vmas[i].cut(address))
-            self._starts.insert(i + 1, address)
-        return bisect_left(self._starts, address)
+        i = bisect_left(self._starts, address)
+        if i and address < self._vmas[i - 1].end:
+            self._vmas.insert(i, self._vmas[i - 1].cut(address))
+            self._starts.insert(i, address)
+        return i
 
     def change(
-        self, start: int, end: int, prot: int | None = None, set_flags: int = 0, clear_flags: int = 0, name: bytes | None = None
+        self, start: int, end: int, prot: int = -1, set_flags: int = 0, clear_flags: int = 0, name: bytes | None = None
     ) -> None:
         """Give what is mapped in [start, end) other properties."""
         vmas = self._vmas
         i = self._split(start)
         j = self._split(end)
         for vma in vmas[i:j]:
-            if prot is not None:
+            if prot >= 0:
                 vma.protect(prot)
             if name is not None:
                 vma.name = name
             vma.flags = vma.flags & ~clear_flags | set_flags
         for k in range(min(j, len(vmas) - 1), max(i, 1) - 1, -1):
-            if self._join(k - 1, vmas[k]):
+            left, right = vmas[k - 1], vmas[k]
+            if left.end == right.start and left.continued_by(right):
+                left.swallow(right)
                 del vmas[k], self._starts[k]
 
     def grow_down(self, vma: Vma, start: int) -> None:

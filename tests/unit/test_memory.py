@@ -11,6 +11,7 @@ import pytest
 
 from linux_abi.errors import LinuxError
 from linux_abi.uapi.mman import (
+    MADV_DONTFORK,
     MAP_32BIT,
     MAP_ANONYMOUS,
     MAP_FIXED,
@@ -31,309 +32,12 @@ from linux_abi.uapi.mman import (
     PROT_READ,
     PROT_WRITE,
 )
-from noahpy.mappings import GRANTED
+from linux_abi.uapi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK
+from noahpy import mappings
+from noahpy.mappings import HUGE_PAGE
 from noahpy.memory import AddressSpace
-
-PAGE = 4096
-RW = PROT_READ | PROT_WRITE
-ANON = MAP_PRIVATE | MAP_ANONYMOUS
-WINDOW = 1 << 46
-BASE, ARENA = 1 << 40, 64  # address and pages of where native Linux and we do the same: nothing else ever comes there
-READ, WRITE, FETCH = 4, 6, 20  # error codes of #PF at CPL3
-
-libc = ctypes.CDLL(None, use_errno=True)
-libc.mmap.restype = libc.mremap.restype = ctypes.c_void_p
-libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_ulong]
-libc.mremap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int, ctypes.c_void_p]
-libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
-libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-libc.process_vm_readv.restype = libc.process_vm_writev.restype = ctypes.c_ssize_t
-
-
-def native(call, *args: int) -> int:
-    """The call's result or negative errno."""
-    result = call(*args)
-    return -ctypes.get_errno() if result in (-1, (1 << 64) - 1) else result or 0
-
-
-class Iovec(ctypes.Structure):
-    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
-
-
-class FakeWindow:
-    """A window without an engine: host memory, and a page table that is a dict of the rights given for each page."""
-
-    def __init__(self, size: int = WINDOW) -> None:
-        self.size = size
-        self.raw = native(libc.mmap, None, size + (1 << 30), PROT_NONE, ANON | MAP_NORESERVE, -1, 0)
-        assert self.raw > 0
-        self.base = (self.raw + (1 << 30) - 1) & -(1 << 30)
-        self.entries: dict[int, int] = {}
-        self.calls: list[tuple] = []
-
-    def close(self) -> None:
-        libc.munmap(self.raw, self.size + (1 << 30))
-
-    def _lower(self, gva: int, length: int, prot: int) -> None:
-        assert gva % PAGE == length % PAGE == 0
-        assert 0 < length <= self.size - gva
-        pages = range(gva, gva + length, PAGE) if length // PAGE < len(self.entries) else list(self.entries)
-        for page in pages:
-            if gva <= page < gva + length and page in self.entries:
-                self.entries[page] &= prot
-                if not self.entries[page]:
-                    del self.entries[page]
-
-    def _raise(self, gva: int, length: int, prot: int) -> None:
-        assert length <= 64 << 20, "too much to be eager"
-        for page in range(gva, gva + length, PAGE) if prot else ():
-            self.entries[page] = prot
-
-    def _reserve(self, gva: int, length: int) -> int:
-        result = native(libc.mmap, self.base + gva, length, PROT_NONE, ANON | MAP_NORESERVE | MAP_FIXED, -1, 0)
-        return min(result, 0)
-
-    def map(self, gva, length, prot, flags, fd, offset, present):
-        self.calls.append(("map", gva, length, prot, flags, fd, offset, present))
-        self._lower(gva, length, 0)
-        flags = flags & ~(MAP_GROWSDOWN | MAP_32BIT | MAP_FIXED_NOREPLACE) | MAP_FIXED
-        result = native(libc.mmap, self.base + gva, length, prot, flags, fd, offset)
-        if result < 0:
-            return result
-        self._raise(gva, present, prot)
-        return 0
-
-    def unmap(self, gva, length):
-        self.calls.append(("unmap", gva, length))
-        self._lower(gva, length, 0)
-        return self._reserve(gva, length)
-
-    def clear(self):
-        self.entries.clear()
-        return self._reserve(0, self.size)
-
-    def protect(self, gva, length, prot, present):
-        self.calls.append(("protect", gva, length, prot, present))
-        self._lower(gva, length, prot)
-        result = native(libc.mprotect, self.base + gva, length, prot)
-        if not result:
-            self._raise(gva, present, prot)
-        return result
-
-    def move(self, old, old_length, new, new_length, prot, keep, present):
-        self.calls.append(("move", old, old_length, new, new_length, prot, keep, present))
-        if old_length:
-            self._lower(old, old_length, 0)
-        self._lower(new, new_length, 0)
-        flags = MREMAP_MAYMOVE | MREMAP_FIXED | (MREMAP_DONTUNMAP if keep else 0)
-        result = native(libc.mremap, self.base + old, old_length, new_length, flags, self.base + new)
-        if result < 0:
-            return result
-        if old_length and not keep:
-            self._reserve(old, old_length)
-        self._raise(new, present, prot)
-        return 0
-
-    def populate(self, gva, length, prot):
-        self.calls.append(("populate", gva, length, prot))
-        self._lower(gva, length, prot)
-        if prot:
-            self._raise(gva, length, prot)
-        return 0
-
-    def alias(self, gva, host, length):
-        self.calls.append(("alias", gva, host, length))
-        self._raise(gva, length, PROT_READ)
-        return 0
-
-    def _copy(self, call, buffer, gva, size) -> int:
-        size = max(0, min(size, self.size - gva))
-        local = Iovec(ctypes.addressof(buffer), size)
-        done = 0
-        while done < size:  # a page at a time, as the call stops at a bad iovec rather than a bad byte
-            step = min(size - done, PAGE - (gva + done) % PAGE)
-            local = Iovec(ctypes.addressof(buffer) + done, step)
-            remote = Iovec(self.base + gva + done, step)
-            if call(os.getpid(), ctypes.byref(local), 1, ctypes.byref(remote), 1, 0) != step:
-                break
-            done += step
-        return done
-
-    def read(self, gva, size):
-        buffer = ctypes.create_string_buffer(size + 1)
-        return buffer.raw[: self._copy(libc.process_vm_readv, buffer, gva, size)]
-
-    def write(self, gva, data):
-        return self._copy(libc.process_vm_writev, ctypes.create_string_buffer(bytes(data), len(data) + 1), gva, len(data))
-
-    def strnlen(self, gva, limit):
-        data = self.read(gva, limit)
-        end = data.find(b"\0")
-        return end if end >= 0 else limit if len(data) == limit else -errno.EFAULT
-
-
-@pytest.fixture
-def window():
-    window = FakeWindow()
-    yield window
-    window.close()
-
-
-@pytest.fixture
-def mm(window):
-    mm = AddressSpace(window, aslr=False)
-    mm.place_stack(window.size, 8 << 20, RW)
-    return mm
-
-
-@pytest.fixture
-def memfd():
-    fd = os.memfd_create("test")
-    os.truncate(fd, 3 * PAGE)
-    yield fd
-    os.close(fd)
-
-
-def errno_of(call, *args) -> int:
-    """The result, or the negative errno of the LinuxError."""
-    try:
-        return call(*args)
-    except LinuxError as error:
-        return -error.errno
-
-
-def check_book(mm: AddressSpace) -> None:
-    """The list of mappings is in order, merged, and says what the host's memory and the page tables are."""
-    vmas = list(mm.vmas)
-    assert sum(v.end - v.start for v in vmas) == mm.vmas.total
-    for left, right in zip(vmas, vmas[1:], strict=False):
-        assert left.end <= right.start
-        assert not left.continued_by(right)
-    expected = {}
-    for v in vmas:
-        assert v.start < v.end
-        assert mm.vmas.find(v.start) is v
-        assert v.start <= v.limit <= v.end
-        if v.end - v.start <= 16 << 20 and GRANTED[v.prot]:
-            expected.update(dict.fromkeys(range(v.start, v.limit, PAGE), GRANTED[v.prot]))
-    assert mm.window.entries.items() <= expected.items()
-    for page in expected.keys() - mm.window.entries.keys():  # rare, see test_entries_are_made_at_once
-        assert mm.fault(page, READ)
-    assert mm.window.entries == expected
-    host = []
-    with open("/proc/self/maps") as maps:
-        for line in maps:
-            start, end = (int(x, 16) - mm.window.base for x in line.split()[0].split("-"))
-            if start < mm.window.size and end > 0 and line.split()[1][:3] != "---":
-                prot = sum(bit for bit, letter in zip((1, 2, 4), line.split()[1], strict=False) if letter != "-")
-                host.append((start, end, prot))
-    for v in vmas:
-        if not v.prot:
-            continue
-        where = v.start
-        for start, end, prot in host:
-            if start <= where < min(end, v.end):
-                assert prot == GRANTED[v.prot]
-                where = end
-        assert where >= v.end
-    assert sum(end - start for start, end, _ in host) == sum(v.end - v.start for v in vmas if v.prot)
-
-
-# ---- The same calls natively and here ----
-
-
-class Linux:
-    """An arena in this process's own memory."""
-
-    def __init__(self) -> None:
-        size = (ARENA + 64) * PAGE
-        self.raw = native(libc.mmap, BASE - 32 * PAGE, size, PROT_NONE, ANON | MAP_FIXED_NOREPLACE, -1, 0)
-        assert self.raw == BASE - 32 * PAGE
-        libc.munmap(BASE, ARENA * PAGE)
-
-    def close(self) -> None:
-        libc.munmap(self.raw, (ARENA + 64) * PAGE)
-
-    def mmap(self, *args):
-        return native(libc.mmap, *args)
-
-    def munmap(self, *args):
-        return native(libc.munmap, *args)
-
-    def mprotect(self, *args):
-        return native(libc.mprotect, *args)
-
-    def mremap(self, *args):
-        return native(libc.mremap, *args)
-
-    def maps(self) -> bytes:
-        with open("/proc/self/maps", "rb") as maps:
-            return maps.read()
-
-
-class Guest:
-    """The same arena in a window."""
-
-    def __init__(self, mm: AddressSpace) -> None:
-        self.mm = mm
-        mm.mmap(BASE - 32 * PAGE, (ARENA + 64) * PAGE, PROT_NONE, ANON | MAP_FIXED, -1, 0)
-        mm.munmap(BASE, ARENA * PAGE)
-
-    def __getattr__(self, name):
-        return lambda *args: errno_of(getattr(self.mm, name), *args)
-
-    def maps(self) -> bytes:
-        return self.mm.maps()
-
-
-def arena(side: Linux | Guest) -> list[bytes]:
-    """The lines of maps in the arena, counted from its start; the number of a shared object is none of ours."""
-    lines = []
-    for line in side.maps().splitlines():
-        span, rest = line.split(b" ", 1)
-        start, end = ((int(x, 16) - BASE) // PAGE for x in span.split(b"-"))
-        if 0 <= start < ARENA:
-            lines.append(
-                b"%d-%d %s" % (start, end, b" ".join(f for i, f in enumerate(rest.split()) if i != 3 or b"zero" not in rest))
-            )
-    return lines
-
-
-@pytest.fixture
-def linux():
-    linux = Linux()
-    yield linux
-    linux.close()
-
-
-@pytest.fixture
-def sides(linux, mm):
-    return linux, Guest(mm)
-
-
-def same(sides, call: str, *args) -> int:
-    """Make a call on both sides; returns the common result."""
-    results = []
-    for side in sides:
-        results.append(getattr(side, call)(*args))
-    assert results[0] == results[1], (call, *args)
-    assert arena(sides[0]) == arena(sides[1])
-    check_book(sides[1].mm)
-    return results[0]
-
-
-def at(page: int, plus: int = 0) -> int:
-    return BASE + page * PAGE + plus
-
-
-def fill(sides, memfd: int) -> None:
-    """0-3 RW, 4-7 R, 8 hole, 9-12 shared, 13 hole, 14-18 three pages of a file and two past its end, 20 unreadable."""
-    same(sides, "mmap", at(0), 4 * PAGE, RW, ANON | MAP_FIXED, -1, 0)
-    same(sides, "mmap", at(4), 4 * PAGE, PROT_READ, ANON | MAP_FIXED, -1, 0)
-    same(sides, "mmap", at(9), 4 * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0)
-    same(sides, "mmap", at(14), 5 * PAGE, RW, MAP_PRIVATE | MAP_FIXED, memfd, 0)
-    same(sides, "mmap", at(20), PAGE, PROT_NONE, ANON | MAP_FIXED, -1, 0)
-
+from noahpy.vma import STACK_GUARD_GAP
+from tests.unit.arena import ANON, ARENA, BASE, FETCH, PAGE, READ, RW, WINDOW, WRITE, at, check_book, errno_of, fill, same
 
 TOP = 1 << 64
 ODD_CALLS = [
@@ -484,3 +188,359 @@ def test_random_calls_are_as_on_linux(sides, memfd):
                 results.append(same(sides, "mremap", at(page), old, size, flags, at(target)))
     assert {0, -errno.ENOMEM, -errno.EFAULT, -errno.EINVAL} <= set(results)
     assert any(result > 0 for result in results)
+
+
+# ---- maps ----
+
+
+def test_a_line_of_maps_is_as_long_as_linuxs(sides, memfd):
+    """Columns and blanks, for what has a name and what has none."""
+    fill(sides, memfd)
+    texts = []
+    for side in sides:
+        lines = [line for line in side.maps().splitlines() if BASE <= int(line.split(b"-")[0], 16) < BASE + ARENA * PAGE]
+        texts.append([line for line in lines if b"zero" not in line])
+    assert texts[0] == texts[1]
+    assert len(texts[0]) == 4
+
+
+def test_names_in_maps(mm):
+    mm.set_brk(1 << 32)
+    mm.brk((1 << 32) + 1)
+    vdso = mm.mmap(0, 2 * PAGE, PROT_NONE, ANON, -1, 0)
+    host = ctypes.create_string_buffer(PAGE)
+    mm.alias(vdso, ctypes.addressof(host), PAGE)
+    mm.mprotect(vdso + PAGE, PAGE, PROT_READ | PROT_EXEC)
+    mm.set_name(vdso + PAGE, vdso + 2 * PAGE, b"[vdso]")
+    text = [(line[:31].split(b" ")[1], line[73:]) for line in mm.maps().splitlines()]
+    assert text == [(b"rw-p", b"[heap]"), (b"r--p", b"[vvar]"), (b"r-xp", b"[vdso]"), (b"rw-p", b"[stack]")]
+    assert errno_of(mm.mprotect, vdso, PAGE, RW) == -errno.EACCES
+    mm.munmap(vdso, 2 * PAGE)
+    check_book(mm)
+
+
+# ---- Where new mappings go ----
+
+
+def highest_gap(mm: AddressSpace, length: int, ceiling: int, align: int) -> int:
+    """By looking at every gap."""
+    best, low = 0, 1 << 16
+    for vma in [*mm.vmas, None]:
+        high = ceiling if vma is None else min(ceiling, vma.start - (STACK_GUARD_GAP if vma.flags & MAP_GROWSDOWN else 0))
+        place = (high - length) // align * align
+        if place >= low:
+            best = max(best, place)
+        if vma is not None:
+            low = vma.end
+    return best
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_new_mappings_take_the_highest_gap(mm, seed):
+    rng = random.Random(seed)
+    ceiling = mm.mmap(0, PAGE, PROT_READ, ANON, -1, 0) + PAGE
+    assert ceiling == WINDOW - (128 << 20)
+    for _ in range(300):
+        old = list(mm.vmas)
+        if rng.random() < 0.45:
+            vma = rng.choice(old)
+            pages = (vma.end - vma.start) // PAGE
+            first = rng.randrange(pages)
+            if not vma.flags & MAP_GROWSDOWN or rng.random() < 0.2:
+                mm.munmap(vma.start + first * PAGE, rng.randint(1, pages - first) * PAGE)
+            continue
+        length = rng.choice((1, 1, 2, 3, 7, 40, 512, 1024)) * PAGE
+        grows = MAP_GROWSDOWN if rng.random() < 0.1 else 0
+        expected = highest_gap(mm, length, ceiling, PAGE if length % HUGE_PAGE else HUGE_PAGE)
+        assert mm.mmap(0, length, rng.choice((PROT_READ, RW)), ANON | grows, -1, 0) == expected
+
+
+def test_a_place_that_the_host_refused_is_found_again(mm, memfd):
+    place = mm.mmap(0, PAGE, PROT_READ, ANON, -1, 0)
+    mm.munmap(place, PAGE)
+    with pytest.raises(LinuxError):
+        mm.mmap(0, PAGE, RW, MAP_ANONYMOUS, -1, 0)  # neither shared nor private
+    assert mm.mmap(0, PAGE, PROT_READ, ANON, -1, 0) == place
+
+
+def test_hints(mm):
+    at = 1 << 33
+    assert mm.mmap(at + 5, PAGE, RW, ANON, -1, 0) == at
+    assert mm.mmap(at, PAGE, RW, ANON, -1, 0) > at + PAGE
+    assert mm.mmap(WINDOW, PAGE, RW, ANON, -1, 0) < WINDOW
+    low = mm.mmap(1, PAGE, RW, ANON, -1, 0)
+    assert low == mappings.mmap_min_addr() or low > at
+    stack = mm.mmap(at + (1 << 30), PAGE, RW, ANON | MAP_GROWSDOWN, -1, 0)
+    assert mm.mmap(stack - 2 * PAGE, PAGE, RW, ANON, -1, 0) != stack - 2 * PAGE  # the guard gap
+    below = stack - STACK_GUARD_GAP - PAGE
+    assert mm.mmap(below, PAGE, RW, ANON, -1, 0) == below
+
+
+def test_map_32bit(mm):
+    assert mm.mmap(0, PAGE, RW, ANON | MAP_32BIT, -1, 0) == 1 << 30
+    assert mm.mmap(0, (1 << 30) - 2 * PAGE, PROT_NONE, ANON | MAP_32BIT, -1, 0) == (1 << 30) + PAGE
+    assert mm.mmap(0, PAGE, RW, ANON | MAP_32BIT, -1, 0) == (1 << 31) - PAGE
+    assert errno_of(mm.mmap, 0, PAGE, RW, ANON | MAP_32BIT, -1, 0) == -errno.ENOMEM
+
+
+def test_bottom_up_when_nothing_is_left_below_the_stack(mm):
+    low = mm.mmap(0, WINDOW - (129 << 20), PROT_NONE, ANON | MAP_NORESERVE, -1, 0)
+    assert low >= 1 << 16
+    assert mm.mmap(0, 2 << 20, RW, ANON, -1, 0) > 0
+    high = mm.mmap(0, 100 << 20, PROT_NONE, ANON, -1, 0)
+    assert high >= WINDOW - (128 << 20)
+    assert errno_of(mm.mmap, 0, 100 << 20, PROT_NONE, ANON, -1, 0) == -errno.ENOMEM
+
+
+def test_low_addresses_are_for_the_privileged(mm, monkeypatch):
+    monkeypatch.setattr(mappings, "mmap_min_addr", lambda: 1 << 16)
+    monkeypatch.setattr(mappings, "_may_map_low", lambda: False)
+    assert errno_of(mm.mmap, 0, PAGE, RW, ANON | MAP_FIXED, -1, 0) == -errno.EPERM
+    assert errno_of(mm.mmap, 15 * PAGE, PAGE, RW, ANON | MAP_FIXED, -1, 0) == -errno.EPERM
+    assert mm.mmap(16 * PAGE, PAGE, RW, ANON | MAP_FIXED, -1, 0) == 16 * PAGE
+    assert mm.mmap(PAGE, PAGE, RW, ANON, -1, 0) > 16 * PAGE
+
+
+def test_aslr(window):
+    bases = set()
+    for _ in range(8):
+        mm = AddressSpace(window)
+        mm.place_stack(WINDOW - (1 << 30), 1 << 20, RW)
+        bases.add(mm.mmap(0, PAGE, RW, ANON, -1, 0))
+        mm.reset()
+        assert not list(mm.vmas)
+        assert not window.entries
+    assert len(bases) == 8
+    assert all(WINDOW - (1 << 41) < base < WINDOW - (128 << 20) for base in bases)
+
+
+def test_address_space_limit(mm):
+    mm.set_limit(RLIMIT_AS, (8 << 20) + 4 * PAGE)
+    at = mm.mmap(0, 3 * PAGE, RW, ANON, -1, 0)
+    assert errno_of(mm.mmap, 0, 2 * PAGE, RW, ANON, -1, 0) == -errno.ENOMEM
+    assert mm.mmap(at - PAGE, 4 * PAGE, RW, ANON | MAP_FIXED, -1, 0) == at - PAGE
+    assert errno_of(mm.mremap, at - PAGE, 4 * PAGE, 5 * PAGE, MREMAP_MAYMOVE, 0) == -errno.ENOMEM
+    mm.set_brk(1 << 32)
+    assert mm.brk((1 << 32) + 1) == 1 << 32
+
+
+# ---- The heap ----
+
+
+def test_brk(mm):
+    start = 1 << 32
+    mm.set_brk(start)
+    assert mm.brk(0) == start
+    assert mm.brk(start - 1) == start
+    assert mm.brk(start + 1) == start + 1
+    mm.write(start, b"x" * PAGE)
+    assert mm.brk(start + 5 * PAGE) == start + 5 * PAGE
+    assert [(v.start, v.end) for v in mm.vmas][:1] == [(start, start + 5 * PAGE)]
+    assert mm.brk(start + 1) == start + 1
+    assert mm.read(start, 1) == b"x"
+    assert mm.brk(start + 3 * PAGE) == start + 3 * PAGE
+    assert mm.read(start + PAGE, PAGE) == bytes(PAGE)
+    mm.mmap(start + 10 * PAGE, PAGE, RW, ANON | MAP_FIXED, -1, 0)
+    assert mm.brk(start + 9 * PAGE) == start + 9 * PAGE  # a page stays free
+    assert mm.brk(start + 10 * PAGE) == start + 9 * PAGE
+    assert mm.brk(WINDOW) == start + 9 * PAGE
+    assert mm.brk((1 << 64) - 1) == start + 9 * PAGE
+    mm.set_limit(RLIMIT_DATA, 2 * PAGE)
+    assert mm.brk(start + 3 * PAGE) == start + 9 * PAGE
+    assert mm.brk(start + 2 * PAGE) == start + 2 * PAGE
+    assert mm.brk(start) == start
+    check_book(mm)
+    assert all(v.start > start for v in mm.vmas)
+
+
+# ---- Entries and faults ----
+
+
+def calls_of(window, name: str) -> list[tuple]:
+    return [call for call in window.calls if call[0] == name]
+
+
+def test_entries_are_made_at_once(mm, window, memfd):
+    at = mm.mmap(0, 4 * PAGE, PROT_NONE, ANON, -1, 0)
+    assert at not in window.entries
+    mm.mprotect(at, PAGE, PROT_WRITE)
+    assert window.entries[at] == RW  # nothing is write-only
+    file = mm.mmap(0, 5 * PAGE, PROT_EXEC, MAP_PRIVATE, memfd, PAGE)
+    assert [window.entries.get(file + i * PAGE) for i in range(5)] == [5, 5, None, None, None]
+    assert not calls_of(window, "populate")
+
+
+def test_large_mappings_are_filled_by_and_by(mm, window):
+    size = 3 << 30
+    at = mm.mmap(0, size, RW, ANON | MAP_NORESERVE, -1, 0)
+    assert at % HUGE_PAGE == 0
+    assert window.calls[-1][-1] == 0
+    before = len(window.entries)
+    where = at + (1 << 30) + 5
+    assert mm.fault(where, WRITE)
+    assert window.entries[where & -PAGE] == RW
+    assert len(window.entries) - before <= (64 << 20) // PAGE
+    assert not mm.fault(where, FETCH)
+    assert mm.fault(at, READ)
+    assert mm.fault(at + size - 1, READ)
+    mm.mprotect(at, size, PROT_READ)
+    assert window.calls[-1][-1] == 0
+    assert not mm.fault(where, WRITE)
+    assert mm.fault_signal(where, WRITE) == (11, 2)
+    mm.mprotect(at + (2 << 30), PAGE, RW)
+    assert window.entries[at + (2 << 30)] == RW
+    mm.munmap(at, size)
+    assert len(window.entries) == before
+    assert not mm.fault(at, READ)
+
+
+def test_a_file_that_grows_and_shrinks(mm, window, memfd):
+    at = mm.mmap(0, 40 * PAGE, RW, MAP_SHARED, memfd, PAGE)
+    assert mm.fault_signal(at + 2 * PAGE, READ) == (7, 2)
+    assert not mm.fault(at + 2 * PAGE, READ)
+    os.truncate(memfd, 21 * PAGE + 1)
+    assert mm.fault(at + 9 * PAGE, WRITE)
+    assert max(page for page in window.entries if page < at + 40 * PAGE) == at + 20 * PAGE
+    assert not mm.fault(at + 21 * PAGE, READ)
+    check_book(mm)
+    assert not mm.shrink_files()
+    os.truncate(memfd, 5 * PAGE)
+    mm.mprotect(at + 2 * PAGE, PAGE, PROT_READ)  # several mappings, some of them past the end
+    mm.mprotect(at + 7 * PAGE, PAGE, PROT_READ)
+    assert mm.shrink_files()
+    assert max(page for page in window.entries if page < at + 40 * PAGE) == at + 3 * PAGE
+    assert not mm.shrink_files()
+    check_book(mm)
+    os.truncate(memfd, 0)
+    mm.mprotect(at, 40 * PAGE, PROT_NONE)
+    mm.mprotect(at, 40 * PAGE, PROT_READ)
+    assert mm.shrink_files()
+    assert not [page for page in window.entries if page < at + 40 * PAGE]
+    assert mm.fault_signal(at, READ) == (7, 2)
+
+
+def test_private_mappings_of_a_file_shrink_too(mm, window, memfd):
+    at = mm.mmap(0, 3 * PAGE, RW, MAP_PRIVATE, memfd, 0)
+    mm.write(at + 2 * PAGE, b"mine")
+    os.truncate(memfd, PAGE)
+    assert mm.shrink_files()
+    assert sorted(page for page in window.entries if page < at + 40 * PAGE) == [at]
+
+
+def test_shared_memory_has_an_end(mm, window):
+    at = mm.mmap(0, 2 * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0)
+    mm.write(at, b"kept")
+    at = mm.mremap(at, 2 * PAGE, 4 * PAGE, MREMAP_MAYMOVE, 0)
+    assert mm.read(at, 4) == b"kept"
+    assert not mm.fault(at + 2 * PAGE, READ)
+    assert mm.fault_signal(at + 2 * PAGE, READ) == (7, 2)
+    check_book(mm)
+
+
+def test_fault_signals(mm, memfd):
+    at = mm.mmap(0, PAGE, PROT_READ, ANON, -1, 0)
+    assert mm.fault_signal(at, WRITE) == (11, 2)
+    assert mm.fault_signal(at, FETCH) == (11, 2)
+    assert mm.fault_signal(at - PAGE, READ) == (11, 1)
+    assert mm.fault_signal(WINDOW + 5, READ) == (11, 1)
+    assert mm.fault_signal((1 << 64) - 1, READ) == (11, 1)
+    for address in (0, at - PAGE, WINDOW, (1 << 64) - 1):
+        assert not mm.fault(address, READ)
+
+
+def test_stacks_grow(mm, window):
+    top = 1 << 36
+    stack = mm.mmap(top - PAGE, PAGE, RW, ANON | MAP_GROWSDOWN | MAP_FIXED, -1, 0)
+    assert mm.fault(stack - 100 * PAGE + 8, WRITE)
+    assert mm.vmas.find(stack).start == stack - 100 * PAGE
+    mm.write(stack - 100 * PAGE, b"deep")
+    assert not mm.fault(stack - 200 * PAGE, FETCH)
+    mm.set_limit(RLIMIT_STACK, 300 * PAGE)
+    assert not mm.fault(top - 301 * PAGE, WRITE)
+    assert mm.fault_signal(top - 301 * PAGE, WRITE) == (11, 1)
+    assert mm.fault(top - 300 * PAGE, WRITE)
+    mm.set_limit(RLIMIT_STACK, 1 << 40)
+    mm.mmap(top - 1000 * PAGE, PAGE, PROT_READ, ANON | MAP_FIXED, -1, 0)
+    assert not mm.fault(top - 999 * PAGE + STACK_GUARD_GAP - 1, WRITE)
+    assert mm.fault(top - 999 * PAGE + STACK_GUARD_GAP, WRITE)
+    check_book(mm)
+    mm.mprotect(top - PAGE, PAGE, PROT_READ | PROT_GROWSDOWN)
+    assert {v.prot for v in mm.vmas.within(top - 900 * PAGE, top)} == {PROT_READ}
+    check_book(mm)
+
+
+# ---- The rest ----
+
+
+def test_growing_in_place_keeps_content(mm, window, memfd):
+    os.pwrite(memfd, b"second", PAGE)
+    for flags, fd in ((ANON, -1), (MAP_SHARED, memfd), (MAP_PRIVATE, memfd)):
+        at = mm.mmap(0, 10 * PAGE, RW, ANON, -1, 0)
+        mm.mmap(at, PAGE, RW, flags | MAP_FIXED, fd, 0)
+        mm.munmap(at + PAGE, 9 * PAGE)
+        mm.write(at, b"first")
+        assert mm.mremap(at, PAGE, 2 * PAGE, 0, 0) == at
+        assert mm.read(at, 5) == b"first"
+        assert mm.read(at + PAGE, 6) == (bytes(6) if fd < 0 else b"second")
+        check_book(mm)
+
+
+def test_advised_memory_grows_with_what_was_advised(mm, window):
+    at = mm.mmap(1 << 33, PAGE, RW, ANON, -1, 0)
+    mm.advised(at, at + PAGE, MADV_DONTFORK)
+    assert mm.mremap(at, PAGE, 3 * PAGE, 0, 0) == at
+    assert len(calls_of(window, "move")) == 2
+    mm.forked()
+    assert mm.vmas.find(at) is None
+    assert mm.vmas.find(at + 2 * PAGE) is None
+    check_book(mm)
+
+
+def test_copies(mm):
+    at = mm.mmap(1 << 33, PAGE, RW, ANON, -1, 0)
+    assert mm.host_address(0) == 0
+    assert mm.host_address(at) == mm.window.base + at
+    assert mm.host_address(WINDOW) == mm.host_address((1 << 64) - 1) == mm.BAD_ADDRESS
+    mm.write(at + PAGE - 4, b"end\0")
+    assert mm.cstr(at + PAGE - 4) == b"end"
+    assert mm.cstr(at + PAGE - 4, 4) == b"end"
+    assert errno_of(mm.cstr, at + PAGE - 4, 3) == -errno.ENAMETOOLONG
+    assert errno_of(mm.cstr, at + PAGE) == -errno.EFAULT
+    mm.write(at + PAGE - 1, b"x")
+    assert errno_of(mm.cstr, at + PAGE - 4) == -errno.EFAULT
+    assert errno_of(mm.read, at + PAGE - 1, 2) == -errno.EFAULT
+    assert errno_of(mm.write, at + PAGE - 1, b"yz") == -errno.EFAULT
+    assert mm.read(at + PAGE - 1, 1) == b"y"
+    mm.mprotect(at, PAGE, PROT_READ)
+    assert errno_of(mm.write, at, b"z") == -errno.EFAULT
+
+
+def test_failed_protection_leaves_a_true_book(mm, tmp_path):
+    """Linux changes what precedes the mapping that it refuses."""
+    (tmp_path / "f").write_bytes(bytes(PAGE))
+    fd = os.open(tmp_path / "f", os.O_RDONLY)
+    at = mm.mmap(1 << 33, 3 * PAGE, PROT_READ, ANON, -1, 0)
+    mm.mmap(at + PAGE, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0)
+    os.close(fd)
+    assert errno_of(mm.mprotect, at, 3 * PAGE, RW) == -errno.EACCES
+    assert [v.prot for v in mm.vmas.within(at, at + 3 * PAGE)] == [RW, PROT_READ, PROT_READ]
+    check_book(mm)
+
+
+def test_seals(mm, window):
+    at = mm.mmap(1 << 33, 3 * PAGE, PROT_READ, ANON, -1, 0)
+    assert errno_of(mm.seal, at, at + 4 * PAGE) == -errno.ENOMEM
+    mm.seal(at + PAGE, at + 2 * PAGE)
+    before = list(window.calls)
+    for call, *args in (
+        (mm.munmap, at, 3 * PAGE),
+        (mm.mmap, at, 3 * PAGE, RW, ANON | MAP_FIXED, -1, 0),
+        (mm.mremap, at + PAGE, PAGE, 2 * PAGE, MREMAP_MAYMOVE, 0),
+        (mm.mprotect, at + PAGE, PAGE, RW),
+    ):
+        assert errno_of(call, *args) == -errno.EPERM
+    assert window.calls == before
+    assert not mm.discardable(at, at + 3 * PAGE)
+    assert mm.discardable(at, at + PAGE)
+    mm.reset()
+    assert mm.mmap(at, 3 * PAGE, RW, ANON | MAP_FIXED, -1, 0) == at
