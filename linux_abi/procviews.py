@@ -1,7 +1,7 @@
 """The texts of the guest's own files in procfs: the host's text, with what it says of the VMM said of the guest (proc(5)).
 
-Sizes and addresses are the guest's. Resident memory is the host's figure, which counts the VMM's few megabytes too, but never
-more than the guest's size.
+Sizes and addresses are the guest's. Resident memory is what the VMM has taken since it started, at most the guest's size: the
+true figure is in smaps, for the price of a walk over all pages.
 """
 
 from __future__ import annotations
@@ -69,6 +69,13 @@ def _signal_sets(task: Task) -> tuple[int, int, int]:
     return task.blocked, ignored, caught
 
 
+def _resident(task: Task, pages: int, file_pages: int, limit: int) -> tuple[int, int]:
+    """The guest's share of the host's resident pages, and of those that files back; `limit` is the guest's size in bytes."""
+    total_at_start, files_at_start = task.host.resident_at_start
+    resident = min(max(pages - total_at_start, 0), limit // _PAGE)
+    return resident, min(max(file_pages - files_at_start, 0), resident)
+
+
 _STAT_THREADS, _STAT_SIZE, _STAT_RESIDENT = 20, 23, 24
 _STAT_SIGNALS = slice(32, 35)
 _STAT_ADDRESSES = (26, 27, 28, *range(45, 52))
@@ -81,7 +88,7 @@ def stat(task: Task, text: bytes) -> bytes:
     size = _Sizes(task).total
     fields[_STAT_THREADS] = b"%d" % _threads(task)
     fields[_STAT_SIZE] = b"%d" % size
-    fields[_STAT_RESIDENT] = b"%d" % min(int(fields[_STAT_RESIDENT]), size // _PAGE)
+    fields[_STAT_RESIDENT] = b"%d" % _resident(task, int(fields[_STAT_RESIDENT]), 0, size)[0]
     fields[_STAT_SIGNALS] = [b"%d" % (signals & 0x7FFFFFFF) for signals in _signal_sets(task)]
     for field in _STAT_ADDRESSES:
         fields[field] = b"%d" % _guest_address(task, int(fields[field]))
@@ -91,38 +98,44 @@ def stat(task: Task, text: bytes) -> bytes:
 def statm(task: Task, text: bytes) -> bytes:
     """/proc/self/statm, in pages."""
     sizes = _Sizes(task)
-    total = sizes.total // _PAGE
-    resident, shared = [min(int(field), total) for field in text.split()[1:3]]
-    return b"%d %d %d %d 0 %d 0\n" % (total, resident, shared, sizes.text // _PAGE, (sizes.data + sizes.stack) // _PAGE)
+    host_resident, host_shared = [int(field) for field in text.split()[1:3]]
+    resident, shared = _resident(task, host_resident, host_shared, sizes.total)
+    pages = [size // _PAGE for size in (sizes.total, sizes.text, sizes.data + sizes.stack)]
+    return b"%d %d %d %d 0 %d 0\n" % (pages[0], resident, shared, pages[1], pages[2])
 
 
 def status(task: Task, text: bytes) -> bytes:
     """/proc/self/status."""
+    fields = dict([line.partition(b":\t")[::2] for line in text.splitlines()])
     sizes = _Sizes(task)
+
+    def host_pages(name: bytes) -> int:
+        return int(fields[name].split()[0]) * 1024 // _PAGE
+
+    shared = host_pages(b"RssFile") + host_pages(b"RssShmem")
+    most, _ = _resident(task, host_pages(b"VmHWM"), 0, sizes.total)
+    resident, shared = _resident(task, host_pages(b"VmRSS"), shared, sizes.total)
+    shmem = min(host_pages(b"RssShmem"), shared)
     kilobytes = {
         b"VmPeak": sizes.total,
         b"VmSize": sizes.total,
+        b"VmHWM": max(most, resident) * _PAGE,
+        b"VmRSS": resident * _PAGE,
+        b"RssAnon": (resident - shared) * _PAGE,
+        b"RssFile": (shared - shmem) * _PAGE,
+        b"RssShmem": shmem * _PAGE,
         b"VmData": sizes.data,
         b"VmStk": sizes.stack,
         b"VmExe": sizes.text,
         b"VmLib": sizes.libraries,
     }
-    signals = dict(zip((b"SigBlk", b"SigIgn", b"SigCgt"), _signal_sets(task), strict=True))
-    lines = []
-    for line in text.splitlines():
-        name, _, value = line.partition(b":\t")
-        if name in kilobytes:
-            value = b"%8d kB" % (kilobytes[name] // 1024)
-        elif name in (b"VmHWM", b"VmRSS"):
-            value = b"%8d kB" % min(int(value.split()[0]), sizes.total // 1024)
-        elif name in signals:
-            value = b"%016x" % signals[name]
-        elif name == b"Threads":
-            value = b"%d" % _threads(task)
-        elif name == b"FDSize" and task.group.fds.hidden_count:
-            value = b"%d" % _FDS_AT_START
-        lines.append(b"%s:\t%s\n" % (name, value))
-    return b"".join(lines)
+    fields.update({name: b"%8d kB" % (size // 1024) for name, size in kilobytes.items()})
+    signals = zip((b"SigBlk", b"SigIgn", b"SigCgt"), _signal_sets(task), strict=True)
+    fields.update({name: b"%016x" % bits for name, bits in signals})
+    fields[b"Threads"] = b"%d" % _threads(task)
+    if task.group.fds.hidden_count:
+        fields[b"FDSize"] = b"%d" % _FDS_AT_START
+    return b"".join([b"%s:\t%s\n" % row for row in fields.items()])
 
 
 def smaps(task: Task, text: bytes) -> bytes:
@@ -140,7 +153,7 @@ def smaps(task: Task, text: bytes) -> bytes:
         start, end, _, _ = _area(line)
         rows = [rows for first, last, rows in areas if first < end + window and start + window < last]
         out.append(line)
-        out += [_sum(same, end - start) for same in zip(*rows, strict=True)]
+        out += [_sum(same, end - start) for same in zip(*rows, strict=False)]
     return b"\n".join(out) + b"\n"
 
 

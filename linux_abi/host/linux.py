@@ -25,6 +25,7 @@ class LinuxHost:
         self._raw = raw
         self.address_of = address_of
         self._vmm_path = b""
+        self.resident_at_start = self._resident()
 
     def call(self, number: int, *args: int | bytes | bytearray) -> int:
         """The call's result or negative errno; buffers are passed by address, integers modulo 2**64."""
@@ -38,6 +39,17 @@ class LinuxHost:
         except OverflowError:  # rare, and nothing was called yet
             signed = [((word + (1 << 63)) & ((1 << 64) - 1)) - (1 << 63) for word in words]
             return self._raw(number, *signed, *_PADDING[len(words)])
+
+    @staticmethod
+    def _resident() -> tuple[int, int]:
+        """Resident pages of this process, and how many of them files back (proc_pid_statm(5)); (0, 0) without a /proc."""
+        try:
+            fd = os.open(b"/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return 0, 0
+        fields = os.read(fd, 100).split()
+        os.close(fd)
+        return int(fields[1]), int(fields[2])
 
     def __getattr__(self, name: str) -> Callable[..., int]:
         """The call of that name; made at the first use."""

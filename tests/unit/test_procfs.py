@@ -127,7 +127,9 @@ def test_status(guest: FakeGuest) -> None:
     assert value["VmSize"] == value["VmPeak"] == "     256 kB"
     assert (value["VmExe"], value["VmLib"]) == ("      32 kB", "      64 kB")
     assert (value["VmData"], value["VmStk"]) == ("      32 kB", "     128 kB")
-    assert int(value["VmRSS"].split()[0]) <= 256
+    rss = {name: int(value[name].split()[0]) for name in ("VmHWM", "VmRSS", "RssAnon", "RssFile", "RssShmem")}
+    assert rss["VmRSS"] == rss["RssAnon"] + rss["RssFile"] + rss["RssShmem"]
+    assert rss["VmRSS"] <= rss["VmHWM"] <= 256
     assert value["SigCgt"] == "0" * 16
     assert value["Uid"] == host_value["Uid"]
 
@@ -136,6 +138,17 @@ def test_statm(guest: FakeGuest) -> None:
     size, resident, shared, text, _, data, _ = [int(f) for f in show(guest, "/proc/self/statm").split()]
     assert (size, text, data) == (64, 8, 40)
     assert shared <= resident <= size
+
+
+def test_resident_memory_is_what_was_added(guest: FakeGuest) -> None:
+    def resident() -> int:
+        return int(show(guest, "/proc/self/statm").split()[1])
+
+    guest.host.resident_at_start = (1 << 40, 0)
+    assert resident() == 0
+    pages, file_pages = [int(field) for field in Path("/proc/self/statm").read_bytes().split()[1:3]]
+    guest.host.resident_at_start = (pages - 10, file_pages)
+    assert 0 < resident() <= 64
 
 
 def test_smaps(guest: FakeGuest) -> None:
