@@ -14,6 +14,7 @@ import mmap
 import os
 import random
 import signal
+import struct
 import sys
 import tempfile
 import time
@@ -29,8 +30,9 @@ from .hostile import (
     DESCRIPTORS,
     HIDDEN,
     INTERRUPTS,
-    STRINGS,
+    STRUCTS,
     WINDOW,
+    ZEROS,
     GuestDiedError,
     Hostile,
     limit_resources,
@@ -42,8 +44,10 @@ if TYPE_CHECKING:
     from linux_abi.syscall import Entry
 
 NOBODY = 65534
-ROUNDS = 40
-INTERVAL = 0.002  # seconds between the signals that end a wait
+ROUNDS = 100
+WILD = 0.3  # share of hostile arguments in a mixture
+PROGRESS = struct.Struct("<6Q")  # the arguments that are being tried
+INTERVAL = 0.001  # seconds between the signals that end a wait
 PATIENCE = 20.0  # seconds for all cases of one call
 ERRNO_MAX = 4095
 _M64 = (1 << 64) - 1
@@ -108,28 +112,40 @@ def named_bits(kind: type[types.Flags]) -> tuple[int, ...]:
     return tuple(sorted(value & 0xFFFFFFFF for value in named))
 
 
+def plausible(kind: type[types.Arg], tries: tuple[int, ...], hostile: Hostile) -> tuple[int, ...]:
+    """Values that let a call get further, to what its arguments point to."""
+    if issubclass(kind, types.Path | types.Str):
+        return tuple(hostile.strings)
+    if issubclass(kind, types.Ptr):
+        return (STRUCTS, STRUCTS, STRUCTS + 16, STRUCTS + 32, ZEROS, 0)
+    if issubclass(kind, types.Fd):
+        return tuple(range(DESCRIPTORS))
+    if issubclass(kind, types.Pid | types.Signal | types.Flags):
+        return tries
+    return (0, 1, 1, 2, 8, 64)
+
+
 def cases(call: Syscall, hostile: Hostile, seed: int, rounds: int) -> Iterator[Case]:
-    """Each hostile address in each place once, then random mixtures."""
-    choice = random.Random(f"{seed}:{call.name}").choice
-    parameters = call.parameters
-    tried = [values(call, name, kind, hostile) for name, kind in parameters]
-    harmless = [
-        STRINGS if issubclass(kind, types.Ptr) else tries[0] for (_, kind), tries in zip(parameters, tried, strict=True)
+    """Each hostile address in each place once, then mixtures of plausible and hostile arguments."""
+    if call.how == "refused":  # looks at none of them
+        rounds = 1
+    rng = random.Random(f"{seed}:{call.name}")
+    kinds = [kind for _, kind in call.parameters]
+    wild = [values(call, name, kind, hostile) for name, kind in call.parameters]
+    tame = [
+        tries if (call.name, name) in INSTEAD else plausible(kind, tries, hostile)
+        for (name, kind), tries in zip(call.parameters, wild, strict=True)
     ]
-    if not parameters:
-        yield ()
-        return
-    for place, (_, kind) in enumerate(parameters):
-        if issubclass(kind, types.Ptr):
-            for address in tried[place]:
-                case = [
-                    choice(tries) if not issubclass(k, types.Ptr) else h
-                    for (_, k), tries, h in zip(parameters, tried, harmless, strict=True)
-                ]
-                case[place] = address
-                yield tuple(case)
-    for _ in range(rounds):
-        yield tuple(choice(tries) for tries in tried)
+    for place, kind in enumerate(kinds):
+        hostile.fill_structs(rng)
+        for address in wild[place] if issubclass(kind, types.Ptr) else ():
+            case = [rng.choice(tries) for tries in tame]
+            case[place] = address
+            yield tuple(case)
+    for i in range(rounds if kinds else 1):
+        if i % 4 == 0:
+            hostile.fill_structs(rng)
+        yield tuple(rng.choice(w if rng.random() < WILD else t) for w, t in zip(wild, tame, strict=True))
 
 
 def try_case(call: Syscall, entry: Entry, hostile: Hostile, case: Case) -> str:
@@ -146,7 +162,7 @@ def try_case(call: Syscall, entry: Entry, hostile: Hostile, case: Case) -> str:
         result = entry(hostile.task, regs)
     except (TaskExit, GuestDiedError):
         pass
-    except BaseException as error:  # noqa: BLE001  the very thing that is looked for
+    except BaseException as error:
         at = error.__traceback__
         while at and at.tb_next:
             at = at.tb_next
@@ -187,12 +203,11 @@ def _child(call: Syscall, entry: Entry, table: Table, seed: int, rounds: int, pr
     hostile = Hostile(table)
     problems = set()
     for case in cases(call, hostile, seed, rounds):
-        shown = show(call, case)
-        progress[:] = shown.encode()[: len(progress)].ljust(len(progress))
+        PROGRESS.pack_into(progress, 0, *case, *(0,) * (6 - len(case)))
         problem = try_case(call, entry, hostile, case)
         if problem and problem not in problems:
             problems.add(problem)
-            os.write(HIDDEN, f"{shown}: {problem}\n".encode())
+            os.write(HIDDEN, f"{show(call, case)}: {problem}\n".encode())
             if not hostile.canary.is_sound():
                 break
     if hostile.leaked():
@@ -202,9 +217,8 @@ def _child(call: Syscall, entry: Entry, table: Table, seed: int, rounds: int, pr
 
 def _attempt(call: Syscall, entry: Entry, table: Table, seed: int, rounds: int, directory: str, patience: float) -> list[str]:
     """All cases of one call in a process of its own: the problems."""
-    progress = mmap.mmap(-1, 256)
+    progress = mmap.mmap(-1, PROGRESS.size)
     outside, report = os.pipe()
-    progress.write(call.name.encode())
     signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
     pid = os.fork()
     if not pid:
@@ -212,8 +226,8 @@ def _attempt(call: Syscall, entry: Entry, table: Table, seed: int, rounds: int, 
             os.chdir(directory)
             open_descriptors(report)
             _child(call, entry, table, seed, rounds, progress)
-        except BaseException as error:  # noqa: BLE001
-            os.write(HIDDEN, f"{call.name}: the fuzzer failed: {error!r}\n".encode())
+        except BaseException as error:
+            os.write(HIDDEN, f"{call.name}: the fuzzer failed: {error!r}\nend\n".encode())
         finally:
             os._exit(0)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
@@ -227,7 +241,7 @@ def _attempt(call: Syscall, entry: Entry, table: Table, seed: int, rounds: int, 
             status = os.waitstatus_to_exitcode(raw)
         else:
             os.kill(pid, INTERRUPTS[tick % 2])
-    last = progress[:].decode().strip(" \0")
+    last = show(call, PROGRESS.unpack_from(progress)[: len(call.parameters)])
     if status is None:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
+import random
 import resource
 import socket
 import struct
@@ -26,7 +27,7 @@ from noahpy.window import Window
 
 PAGE = 4096
 READ_WRITE = 0x10000000  # four pages, then a hole
-ZEROS, ADDRESSES, ONES, STRINGS = (READ_WRITE + i * PAGE for i in range(4))
+ZEROS, ONES, STRUCTS, STRINGS = (READ_WRITE + i * PAGE for i in range(4))
 END = READ_WRITE + 4 * PAGE
 READ_ONLY = READ_WRITE + 0x10000
 NO_ACCESS = READ_WRITE + 0x20000
@@ -155,36 +156,14 @@ class Hostile:
         ):
             self.mm.mmap(start, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0)
         self.vmm = (self.canary.address, self.canary.address + PAGE - 8, id(self.canary), self.mm.window.base)
-        self.addresses = (
-            *(
-                0,
-                1,
-                8,
-                0x400000,
-                ZEROS,
-                ADDRESSES,
-                ONES,
-                STRINGS,
-                READ_WRITE + 1,
-                READ_ONLY,
-                READ_ONLY + PAGE - 4,
-                NO_ACCESS,
-                HOLE,
-            ),
-            *(END - 1, END - 4, END - 8, END - 16, END - 128, END, TOP, TOP + PAGE - 1, TOP + PAGE - 8, TOP + PAGE),
-            *(
-                WINDOW - 1,
-                WINDOW,
-                WINDOW + PAGE,
-                (1 << 47) - PAGE,
-                1 << 47,
-                0xFFFF800000000000,
-                0xFFFFFFFFFFFFF000,
-                (1 << 64) - 8,
-            ),
-            *((1 << 64) - 1, 1 << 63),
-            *self.vmm,
-            self.mm.window.base + READ_WRITE,
+        hvas = (*self.vmm, self.mm.window.base + READ_WRITE)
+        low = (0, 1, 8, 0x400000, READ_WRITE + 1, READ_ONLY, READ_ONLY + PAGE - 4, NO_ACCESS, HOLE)
+        ends = (END - 1, END - 4, END - 8, END - 16, END - 128, END, TOP, TOP + PAGE - 1, TOP + PAGE - 8, TOP + PAGE)
+        beyond = (WINDOW - 1, WINDOW, WINDOW + PAGE, (1 << 47) - PAGE, 1 << 47, 1 << 63, 0xFFFF800000000000, (1 << 64) - PAGE)
+        wrapping = ((1 << 64) - 8, (1 << 64) - 1)
+        self.addresses = (ZEROS, ONES, STRINGS, STRUCTS, *low, *ends, *beyond, *wrapping, *hvas)
+        self.pointers = (
+            (self.canary.address,) * 6 + (STRUCTS,) * 3 + (*hvas, ZEROS, STRUCTS, STRUCTS + 64, END - 8, READ_ONLY, HOLE)
         )
         self.strings: list[int] = []
         self._fill()
@@ -192,6 +171,13 @@ class Hostile:
         self.host = _Host()
         group = ThreadGroup(FdTable(HIDDEN, 1, lambda base: -EPERM))
         self.task = Task(group, self.mm, self.host, _Cpu(), _Signals(), _Machine(self.vmm), table.declared)
+
+    def fill_structs(self, rng: random.Random) -> None:
+        """Put new content into the page STRUCTS: addresses and lengths, as in structs that hold pointers."""
+        words = [
+            w for a, n in zip(rng.choices(self.pointers, k=16), rng.choices((1, 2, 8, 64), k=16), strict=True) for w in (a, n)
+        ]
+        self.mm.window.write(STRUCTS, struct.pack("<32Q", *words))
 
     def leaked(self) -> bool:
         """Whether what the VMM keeps for itself is in the guest's memory or in a file of its directory."""
@@ -206,8 +192,6 @@ class Hostile:
     def _fill(self) -> None:
         write = self.mm.write
         write(ZEROS, bytes(PAGE))
-        words = [word & _ALL_BUT_INTERRUPTS if word >> 59 & 1 else word for a in self.addresses for word in (a, 64)]
-        write(ADDRESSES, struct.pack(f"<{len(words)}Q", *words))
         write(ONES, struct.pack("<Q", _ALL_BUT_INTERRUPTS) * (PAGE // 8))
         write(STRINGS, b"A" * PAGE)
         self.strings = []
@@ -230,9 +214,12 @@ def open_descriptors(report: int) -> None:
     os.symlink("noahpy-fuzz", "link")
     os.open(".", os.O_RDONLY | os.O_DIRECTORY)
     os.pipe()
-    for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM):
+    for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM):
         end.detach()
     os.write(1, b"content " * 1024)
+    os.write(5, b"content " * 1024)
+    for end in (6, 7):
+        os.write(end, b"content " * 8192)
     for name in ("noahpy-fuzz", "directory"):
         os.chmod(name, 0o777)
 

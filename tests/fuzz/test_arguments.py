@@ -16,7 +16,7 @@ from tests.fuzz.arguments import EXCLUDED, INSTEAD, fuzz
 Table()
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_every_call(seed: int) -> None:
     assert fuzz([call for call in CALLS.values() if call.name not in EXCLUDED], seed) == []
 
