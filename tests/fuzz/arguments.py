@@ -143,7 +143,7 @@ def cases(call: Syscall, hostile: Hostile, seed: int, rounds: int) -> Iterator[C
             case[place] = address
             yield tuple(case)
     for i in range(rounds if kinds else 1):
-        if i % 4 == 0:
+        if i % 2 == 0:
             hostile.fill_structs(rng)
         yield tuple(rng.choice(w if rng.random() < WILD else t) for w, t in zip(wild, tame, strict=True))
 

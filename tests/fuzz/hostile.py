@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import mmap
 import os
@@ -180,7 +181,12 @@ class Hostile:
         self.mm.window.write(STRUCTS, struct.pack("<32Q", *words))
 
     def leaked(self) -> bool:
-        """Whether what the VMM keeps for itself is in the guest's memory or in a file of its directory."""
+        """Whether what the VMM keeps for itself is in the guest's memory, descriptors or files."""
+        for fd in range(DESCRIPTORS):
+            with contextlib.suppress(OSError):
+                os.set_blocking(fd, False)
+                if SECRET in os.read(fd, 1 << 20):
+                    return True
         for start, stop in self.mm.runs(READ_WRITE, WINDOW):
             if SECRET in self.mm.window.read(start, min(stop - start, 1 << 20)):
                 return True
