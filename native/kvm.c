@@ -17,9 +17,11 @@
 #include "host.h"
 #include "pagetable.h"
 
-/* The window is shown to the VM by chunks, each a memslot, in the order of their first use: a CPU has fewer
- * guest-physical addresses (39 bits on a laptop) than a guest has virtual ones. */
-#define CHUNK (64ull << 20)
+/* The window is shown to the VM by chunks, in the order of their first use: a CPU has fewer guest-physical addresses (39
+ * bits on a laptop) than a guest has virtual ones. Neighbours that are first used together share a memslot: making one
+ * costs 25 us up to a chunk's size, and 0.5 us for each MiB more. */
+#define CHUNK (16ull << 20)
+#define SLOT_MAX (1ull << 30)
 #define FIRST_CHUNK (4ull << 30)
 
 struct slot {
@@ -89,21 +91,33 @@ static void flush(void) {
     ioctl(vm_, KVM_SET_USER_MEMORY_REGION, &region);
 }
 
-/* The guest-physical address of gva's chunk, shown to the VM from now on; 0: none left. */
-static uint64_t chunk_gpa(uint64_t gva) {
-    uint64_t i = gva / CHUNK;
+/* Gives a memslot to the chunks from gva's on that have none and lie before `end`. */
+static int show_chunks(uint64_t gva, uint64_t end) {
+    uint64_t first = gva / CHUNK, count = 0, gpa = FIRST_CHUNK + chunks_ * CHUNK;
+    do {
+        chunk_of_[first + count] = (uint32_t)(chunks_ + count + 1);
+        count++;
+    } while ((first + count) * CHUNK < end && count < SLOT_MAX / CHUNK && !chunk_of_[first + count]);
+    int error = gpa + count * CHUNK > gpa_limit_ ? -ENOMEM : slot_add(gpa, (void *)(window_base_ + first * CHUNK), count * CHUNK);
+    if (error) {
+        memset(chunk_of_ + first, 0, count * sizeof *chunk_of_);
+        return error;
+    }
+    chunks_ += count;
+    return 0;
+}
+
+/* The guest-physical address of gva's chunk, which the VM can see from now on; [gva, end) is to be used. 0: none left. */
+static uint64_t chunk_gpa(uint64_t gva, uint64_t end) {
     if (!chunk_of_) {
         void *at = mmap(NULL, WINDOW_MAX / CHUNK * sizeof *chunk_of_, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (at == MAP_FAILED) return 0;
         chunk_of_ = at;
     }
-    if (!chunk_of_[i]) {
-        uint64_t gpa = FIRST_CHUNK + chunks_ * CHUNK;
-        if (gpa + CHUNK > gpa_limit_ || slot_add(gpa, (void *)(window_base_ + i * CHUNK), CHUNK)) return 0;
-        chunk_of_[i] = (uint32_t)++chunks_;
-    }
-    return FIRST_CHUNK + (chunk_of_[i] - 1) * CHUNK;
+    uint32_t *place = &chunk_of_[gva / CHUNK];
+    if (!*place && show_chunks(gva, end)) return 0;
+    return FIRST_CHUNK + (*place - 1) * CHUNK;
 }
 
 /* ---- what window.c tells ---- */
@@ -125,7 +139,7 @@ int engine_raise(uint64_t gva, uint64_t length, int prot, bool huge) {
     int error = 0;
     for (uint64_t end = gva + length, next; vm_ >= 0 && gva < end && !error; gva = next) {
         next = (gva | (CHUNK - 1)) + 1 < end ? (gva | (CHUNK - 1)) + 1 : end;
-        uint64_t gpa = chunk_gpa(gva);
+        uint64_t gpa = chunk_gpa(gva, end);
         if (!gpa) return -ENOMEM;
         error = pagetable_map(gva, gpa + gva % CHUNK, next - gva, bits_of(prot), huge, &restructured);
     }
@@ -133,19 +147,27 @@ int engine_raise(uint64_t gva, uint64_t length, int prot, bool huge) {
     return error;
 }
 
+/* A memslot around [host, host+length), wide enough for neighbours to find it again: theirs too is the host's vDSO data. */
+static const struct slot *slot_around(const void *host, uint64_t length) {
+    enum { WIDTH = 128 << 10 };
+    uint64_t from = (uint64_t)host, start = from & -(uint64_t)WIDTH;
+    for (unsigned i = 0; i < slot_count_; i++) {
+        uint64_t at = (uint64_t)slots_[i].host;
+        if (at <= from && from + length <= at + slots_[i].size) return &slots_[i];
+    }
+    uint64_t size = from + length - start <= WIDTH ? WIDTH : 2 * WIDTH, gpa = FIRST_CHUNK + chunks_ * CHUNK;
+    if (size < from + length - start || gpa + CHUNK > gpa_limit_ || slot_add(gpa, (void *)start, size)) return NULL;
+    chunks_++;
+    return &slots_[slot_count_ - 1];
+}
+
 int engine_alias(uint64_t gva, const void *host, uint64_t length) {
-    static struct slot last; /* the vvar pages: the same at every execve */
     bool restructured = false;
     if (vm_ < 0) return 0;
-    if (last.host != host || last.size != length) {
-        uint64_t gpa = FIRST_CHUNK + chunks_ * CHUNK;
-        if (length > CHUNK || gpa + CHUNK > gpa_limit_) return -ENOMEM;
-        int error = slot_add(gpa, (void *)host, length);
-        if (error) return error;
-        chunks_++;
-        last = (struct slot){gpa, length, (void *)host};
-    }
-    return pagetable_map(gva, last.gpa, length, bits_of(PROT_READ), false, &restructured);
+    const struct slot *slot = slot_around(host, length);
+    if (!slot) return -ENOMEM;
+    return pagetable_map(gva, slot->gpa + ((uint64_t)host - (uint64_t)slot->host), length, bits_of(PROT_READ), false,
+                         &restructured);
 }
 
 void engine_clear(void) {
@@ -201,16 +223,7 @@ int engine_open(const char *device) {
     if ((error = hide(&kvm_))) return error;
     if ((error = vm_create())) return error;
     if ((error = flavour_prepare())) return fail(error, "no memory for page tables");
-    struct kvm_vcpu *v = (struct kvm_vcpu *)vcpu_create();
-    if (!v) return -EIO;
-    flavour_probe_start(v);
-    v->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
-    if (ioctl(v->fd, KVM_RUN, 0)) error = fail(-errno, "KVM_RUN: %s", strerror(errno));
-    if (!error && (error = flavour_settle(v)))
-        fail(error, "this KVM ends the first system call with exit %u", v->run->exit_reason);
-    vcpu_destroy(&v->seen);
-    if (!error && strcmp(flavour_name(), "PVM")) flush();
-    return error;
+    return 0;
 }
 
 /* The guest's TSC is the host's: the vDSO's clock needs it. KVM without the attribute starts it near zero. */
@@ -246,6 +259,19 @@ static int vcpu_open(struct kvm_vcpu *v) {
     return 0;
 }
 
+/* The first vCPU finds out the flavour. Memslots are cheap up to then: later KVM must wait for its readers. */
+static int probe(struct kvm_vcpu *v) {
+    flavour_probe_start(v);
+    v->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
+    if (ioctl(v->fd, KVM_RUN, 0)) return fail(-errno, "KVM_RUN: %s", strerror(errno));
+    int error = flavour_settle(v);
+    if (error) return fail(error, "this KVM ends the first system call with exit %u", v->run->exit_reason);
+    if (v->frame) return 0;
+    flush(); /* the pages were user pages until now */
+    error = flavour_vcpu(v);
+    return error ? fail(error, "a vCPU's state was refused: %s", strerror(-error)) : 0;
+}
+
 struct vcpu *vcpu_create(void) {
     static int made;
     struct kvm_vcpu *v = calloc(1, sizeof *v);
@@ -254,7 +280,7 @@ struct vcpu *vcpu_create(void) {
         return NULL;
     }
     v->fd = -1, v->index = made++;
-    if (vcpu_open(v)) {
+    if (vcpu_open(v) || (!v->index && probe(v))) {
         vcpu_destroy(&v->seen);
         return NULL;
     }

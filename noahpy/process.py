@@ -42,6 +42,7 @@ class Process:
         self.host = host
         self.aslr = options.aslr
         self.task: Task
+        self._exe = b""  # of the program that was loaded last
         self._vfork: VforkChild | None = None  # while a parent waits for this process's execve or end
 
     # ---- Programs ----
@@ -68,18 +69,20 @@ class Process:
             elif handler == SIG_IGN:
                 task.group.actions[number] = Sigaction(SIG_IGN, 0, 0, 0)
 
-    def enter(self, image: Image) -> None:
-        """Load a program into the empty address space and point the CPU at its start."""
+    def load(self, image: Image) -> loader.Entry:
+        """Fill the empty address space with a program."""
+        self._exe = os.readlink(b"/proc/self/fd/%d" % image.program.fd)
+        return loader.commit(image, self.mm, aslr=self.aslr)
+
+    def enter(self, image: Image, entry: loader.Entry) -> None:
+        """Point the CPU at the start of the program that `load` has brought, and name the process after it."""
         task = self.task
-        execfn, argv = image.execfn, image.argv
-        exe = os.readlink(b"/proc/self/fd/%d" % image.program.fd)
-        entry = loader.commit(image, self.mm, aslr=self.aslr)
         task.cpu.reset()
         task.cpu.regs[RIP] = entry.rip
         task.cpu.regs[RSP] = entry.rsp
         group = task.group
-        group.exe, group.argv, group.auxv = exe, argv, entry.auxv
-        self.host.prctl(PR_SET_NAME, os.path.basename(execfn)[:15] + b"\0", 0, 0, 0)
+        group.exe, group.argv, group.auxv = self._exe, image.argv, entry.auxv
+        self.host.prctl(PR_SET_NAME, os.path.basename(image.execfn)[:15] + b"\0", 0, 0, 0)
         self._publish(entry)
 
     def _publish(self, entry: loader.Entry) -> None:
@@ -131,7 +134,7 @@ class Process:
             self.host.close(fd)
         self.mm.reset()
         try:
-            self.enter(image)
+            self.enter(image, self.load(image))
         except LinuxError:
             task.signals.die(SIGSEGV)
         if self._vfork:

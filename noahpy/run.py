@@ -35,12 +35,12 @@ def start(program: bytes, argv: list[bytes], envp: list[bytes], options: Options
     process = Process(mm, host, options)
     image = process.prepare(program, program, argv, envp)
     table = Table()
-    cpu, signals = kvm.open_machine(fast_calls(table) if options.fast else {})
-    fds = FdTable(lib.hidden_base(), lib.hidden_count(), lib.hidden_move)
-    group = ThreadGroup(fds)
-    task = Task(group, mm, host, cpu, signals, process, table.declared)
+    signals = kvm.open_machine(fast_calls(table) if options.fast else {})
+    entry = process.load(image)
+    group = ThreadGroup(FdTable(lib.hidden_base(), lib.hidden_count(), lib.hidden_move))
+    task = Task(group, mm, host, kvm.Cpu(), signals, process, table.declared)
     process.adopt(task)
-    process.enter(image)
+    process.enter(image, entry)
     run(task, table)
 
 

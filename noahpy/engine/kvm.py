@@ -116,15 +116,15 @@ class Signals:
         return number, bytes(ffi.buffer(self._info))
 
 
-def open_machine(fast: dict[int, bytes]) -> tuple[Cpu, Signals]:
-    """The VM's CPU. `fast` are the calls that C may finish: number -> kinds of arguments. The window exists already."""
+def open_machine(fast: dict[int, bytes]) -> Signals:
+    """Make the VM that shows the window. `fast` are the calls that C may finish: number -> kinds of arguments."""
     signals = Signals()
     error = lib.engine_open(DEVICE.encode())
     if error:
         raise EngineError(-error)
     for number, kinds in fast.items():
         _check(lib.fast_forward(number, len(kinds), kinds))
-    return Cpu(), signals
+    return signals
 
 
 def probe() -> dict[str, object]:
@@ -134,6 +134,7 @@ def probe() -> dict[str, object]:
     try:
         Window()
         open_machine({})
+        Cpu()
     except CannotRun as error:
         return {"available": False, "reason": str(error)}
     exit_us = lib.engine_exit_cost(200) / 1000
