@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from _thread import RLock
 
 from linux_abi.errors import LinuxError
@@ -118,11 +117,10 @@ class AddressSpace(Mappings):
         All of it is mapped at once: a system call may be given a buffer deep in the stack that the guest never touched,
         and the host's kernel can't grow a mapping inside the window.
         """
-        spread = (1 << 22) * PAGE if self.aslr else 0
+        spread = (1 << 22) * PAGE if self.aslr.on else 0
         gap = max(self.stack_limit, size) + spread + STACK_GUARD_GAP
         gap = min(max(gap, 128 << 20), self._size // 6 * 5)
-        shift = int.from_bytes(os.urandom(4), "little") % (1 << 28) * PAGE if self.aslr else 0
-        base = self._size - page_up(gap) - shift
+        base = self._size - page_up(gap) - self.aslr.pages("mmap", 1 << 28) * PAGE
         self.vmas.search_below(base)
         flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_NORESERVE | MAP_STACK
         self.mmap(top - size, size, prot, flags | MAP_FIXED, -1, 0)
@@ -241,7 +239,7 @@ class AddressSpace(Mappings):
         self._check_move(vma, old, old_length, length, flags)
         end = old + length
         if old + old_length == vma.end and end <= self._size and not self.vmas.within(vma.end, end):
-            if vma.file is None and not vma.flags & ADVISED:
+            if vma.file is None and not vma.flags & ADVISED and not vma.name:
                 self._map_anonymous(vma.end, end, vma.prot, vma.flags)
                 return old
             # Only the host can make more of this object, and only where room is: there and back.

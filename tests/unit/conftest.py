@@ -32,7 +32,7 @@ def window() -> Iterator[FakeWindow]:
 def mm(window: FakeWindow) -> AddressSpace:
     """An address space that holds a stack."""
     mm = AddressSpace(window, aslr=False)
-    mm.place_stack(window.size, 8 << 20, RW)
+    mm.place_stack(window.size, 1 << 20, RW)
     return mm
 
 
