@@ -76,34 +76,31 @@ class Entry:
     start_stack: int
 
 
-def commit(image: Image, mm: AddressSpace, *, aslr: bool) -> Entry:
+def commit(image: Image, mm: AddressSpace) -> Entry:
     """Fill the empty address space `mm` with the program and its stack, and close `image`.
 
     What fails here (memory, a page that the file does not have) is fatal for the process: ExecError says so.
     """
     try:
-        return _load(image, mm, aslr)
+        return _load(image, mm)
     except LinuxError as error:
         raise ExecError(error.errno, f"can't be loaded: {os.strerror(error.errno).lower()}", fatal=True) from None
     finally:
         image.close()
 
 
-def _load(image: Image, mm: AddressSpace, aslr: bool) -> Entry:
-    def spread(limit: int) -> int:
-        return int.from_bytes(os.urandom(8), "little") % limit if aslr else 0
-
+def _load(image: Image, mm: AddressSpace) -> Entry:
     program, interpreter = image.program, image.interpreter
     entry = Entry()
 
-    top = TASK_SIZE - spread(STACK_RANDOM) * PAGE
+    top = TASK_SIZE - mm.aslr.pages("stack", STACK_RANDOM) * PAGE
     lowest = stack.lowest(top, image.argv, image.envp, image.execfn)
     size = max(min(image.stack_limit, STACK_MAX), top - lowest)
     mm.place_stack(top, page_up(size), PROT_READ | PROT_WRITE | (PROT_EXEC if program.executable_stack() else 0))
 
     bias = 0
     if program.type == ET_DYN:
-        bias = _place(program, PIE_BASE + spread(PIE_RANDOM) * PAGE if interpreter else _free(program, mm))
+        bias = _place(program, PIE_BASE + mm.aslr.pages("image", PIE_RANDOM) * PAGE if interpreter else _free(program, mm))
     _map(program, mm, bias)
     base = 0
     entry.rip = program.entry + bias & _WORD
@@ -116,7 +113,8 @@ def _load(image: Image, mm: AddressSpace, aslr: bool) -> Entry:
         raise LinuxError(EINVAL)
 
     auxv = _auxv(program, bias, base, _map_vdso(mm))
-    filled = stack.build(top, image.argv, image.envp, image.execfn, auxv, spread(STACK_SHIFT))
+    shift = int.from_bytes(os.urandom(2), "little") % STACK_SHIFT if mm.aslr.on else 0
+    filled = stack.build(top, image.argv, image.envp, image.execfn, auxv, shift)
     mm.write(filled.rsp, filled.data)
     entry.rsp = entry.start_stack = filled.rsp
     entry.auxv, entry.auxv_addr = filled.auxv, filled.auxv_addr
@@ -133,9 +131,9 @@ def _load(image: Image, mm: AddressSpace, aslr: bool) -> Entry:
     entry.start_brk = page_up(program.span()[1] + bias)
     if program.type == ET_DYN and not interpreter:
         entry.start_brk = PIE_BASE  # out of the mappings' way, as Linux does for a static PIE
-    elif aslr:
+    elif mm.aslr.on:
         entry.start_brk += PAGE
-    entry.start_brk += spread(BRK_RANDOM) * PAGE
+    entry.start_brk += mm.aslr.pages("heap", BRK_RANDOM) * PAGE
     mm.set_brk(entry.start_brk)
     return entry
 

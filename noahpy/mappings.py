@@ -38,6 +38,7 @@ from linux_abi.uapi.mman import (
 )
 from linux_abi.uapi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK
 
+from .aslr import Aslr
 from .vma import ALIAS, SEALED, SIZED, VmaList
 
 TYPE_CHECKING = False
@@ -82,7 +83,7 @@ class Mappings:
 
     def __init__(self, window: MemoryWindow, aslr: bool = True) -> None:
         self.window = window
-        self.aslr = aslr
+        self.aslr = Aslr(aslr)
         self.as_limit = self.data_limit = INFINITY
         self.stack_limit = 8 << 20
         self.lock_future = 0  # MAP_LOCKED after mlockall(MCL_FUTURE)

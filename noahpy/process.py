@@ -10,6 +10,7 @@ from linux_abi.signals import DEFAULT_ACTION, set_action
 from linux_abi.uapi.clone import CLONE_VFORK, CLONE_VM
 from linux_abi.uapi.errno import ERESTARTSYS
 from linux_abi.uapi.fcntl import F_GETFD, FD_CLOEXEC
+from linux_abi.uapi.personality import ADDR_NO_RANDOMIZE
 from linux_abi.uapi.prctl import PR_SET_MM, PR_SET_MM_MAP, PR_SET_NAME
 from linux_abi.uapi.resource import RLIMIT_STACK
 from linux_abi.uapi.signals import SIG_DFL, SIG_IGN, SIGPIPE, SIGSEGV, SIGXFSZ
@@ -28,19 +29,19 @@ if TYPE_CHECKING:
     from linux_abi.host.linux import LinuxHost
     from linux_abi.task import Task
 
-    from .cli import Options
     from .memory import AddressSpace
 
 _ALL = (1 << 64) - 1
+_QUERY = 0xFFFFFFFF  # of personality(2)
 
 
 class Process:
     """Implements linux_abi.task.Machine."""
 
-    def __init__(self, mm: AddressSpace, host: LinuxHost, options: Options) -> None:
+    def __init__(self, mm: AddressSpace, host: LinuxHost) -> None:
         self.mm = mm
         self.host = host
-        self.aslr = options.aslr
+        self._aslr = mm.aslr.on
         self.task: Task
         self._exe = b""  # of the program that was loaded last
         self._vfork: VforkChild | None = None  # while a parent waits for this process's execve or end
@@ -71,8 +72,9 @@ class Process:
 
     def load(self, image: Image) -> loader.Entry:
         """Fill the empty address space with a program."""
+        self.mm.aslr.on = self._aslr and not self.host.personality(_QUERY) & ADDR_NO_RANDOMIZE
         self._exe = os.readlink(b"/proc/self/fd/%d" % image.program.fd)
-        return loader.commit(image, self.mm, aslr=self.aslr)
+        return loader.commit(image, self.mm)
 
     def enter(self, image: Image, entry: loader.Entry) -> None:
         """Point the CPU at the start of the program that `load` has brought, and name the process after it."""
@@ -82,6 +84,7 @@ class Process:
         task.cpu.regs[RSP] = entry.rsp
         group = task.group
         group.exe, group.argv, group.auxv = self._exe, image.argv, entry.auxv
+        group.layout = entry.start_code, entry.end_code, entry.start_data, entry.end_data, entry.start_brk
         self.host.prctl(PR_SET_NAME, os.path.basename(image.execfn)[:15] + b"\0", 0, 0, 0)
         self._publish(entry)
 

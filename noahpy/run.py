@@ -32,7 +32,7 @@ def start(program: bytes, argv: list[bytes], envp: list[bytes], options: Options
     host = kvm.host()
     window = Window()
     mm = AddressSpace(window, aslr=options.aslr)
-    process = Process(mm, host, options)
+    process = Process(mm, host)
     image = process.prepare(program, program, argv, envp)
     table = Table()
     signals = kvm.open_machine(fast_calls(table) if options.fast else {})

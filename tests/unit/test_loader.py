@@ -13,6 +13,7 @@ import pytest
 
 from linux_abi.uapi.errno import EEXIST, EFAULT, EINVAL, ENOMEM
 from noahpy import loader, vdso
+from noahpy.aslr import Aslr
 from noahpy.memory import AddressSpace
 from noahpy.program import TASK_SIZE, ExecError, prepare
 from tests.fuzz.mutants import ET_DYN, PT_GNU_STACK, R, W, X, build, load, mutants, right_ones
@@ -126,7 +127,7 @@ def put(mm: AddressSpace, tmp_path: Path) -> Callable[..., loader.Entry]:
         stack_limit: int = STACK_LIMIT,
     ) -> loader.Entry:
         mm.reset()
-        mm.aslr = aslr
+        mm.aslr = Aslr(aslr)
         if isinstance(content, bytes):
             path = tmp_path / "program"
             path.write_bytes(content)
@@ -134,7 +135,7 @@ def put(mm: AddressSpace, tmp_path: Path) -> Callable[..., loader.Entry]:
         else:
             path = content
         image = prepare(os.fsencode(path), argv, envp, host=Host(), stack_limit=stack_limit)  # type: ignore[arg-type]
-        return loader.commit(image, mm, aslr=aslr)
+        return loader.commit(image, mm)
 
     return put
 
@@ -468,7 +469,7 @@ def test_mutants(mm: AddressSpace, tmp_path: Path) -> None:
         mm.reset()
         try:
             image = prepare(os.fsencode(program), [b"mutant"], [], host=Host(), stack_limit=STACK_LIMIT)  # type: ignore[arg-type]
-            entry = loader.commit(image, mm, aslr=True)
+            entry = loader.commit(image, mm)
         except ExecError as error:
             reasons.add(str(error))
             refused += 1
