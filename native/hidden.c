@@ -31,8 +31,11 @@ static int move_all(int from, int base) {
     wide = (struct rlimit){guest.rlim_cur > need ? guest.rlim_cur : need, guest.rlim_max > need ? guest.rlim_max : need};
     if (setrlimit(RLIMIT_NOFILE, &wide)) return -errno; /* EPERM: the hard limit is in the way */
     int error = 0;
-    for (int i = from; i < count_ && !error; i++)
+    bool up = base > base_; /* then from the top: a new number may be the next one's old number */
+    for (int n = 0; n < count_ - from && !error; n++) {
+        int i = up ? count_ - 1 - n : from + n;
         if (owner_[i]) error = move(owner_[i], base + i);
+    }
     setrlimit(RLIMIT_NOFILE, &guest);
     return error;
 }
