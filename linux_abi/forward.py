@@ -9,6 +9,7 @@ from __future__ import annotations
 from . import types
 from .errors import LinuxError
 from .procfs import host_path  # noqa: F401  for the compiled entries
+from .uapi.fcntl import AT_FDCWD, AT_SYMLINK_NOFOLLOW
 from .uapi.structs import Iovec
 from .uapi.x86_64 import ARGUMENT_REGISTERS
 
@@ -22,7 +23,7 @@ _EXPRESSIONS = {
     types.VALUE: "{r}",
     types.FD: "task.group.fds.visible({r})",
     types.POINTER: "task.mm.host_address({r})",
-    types.PATH: "host_path(task, {r}, {flags})",
+    types.PATH: "host_path(task, {r}, {flags}, {dirfd})",
     types.IOVEC: "iovec(task, {r}, {next})",
 }
 
@@ -31,10 +32,18 @@ def entry_source(call: Syscall) -> str:
     """The body of a forwarded call's entry."""
     registers = [f"regs[{r}]" for r in ARGUMENT_REGISTERS]
     flags = {name: r for (name, _), r in zip(call.parameters, registers, strict=False)}.get("flags", "0")
-    args = [
-        _EXPRESSIONS[t.kind].format(r=registers[i], next=registers[min(i + 1, 5)], flags=flags)
-        for i, (_, t) in enumerate(call.parameters)
-    ]
+    args = []
+    dirfd = str(AT_FDCWD)
+    for i, (_, t) in enumerate(call.parameters):
+        args.append(
+            _EXPRESSIONS[t.kind].format(
+                r=registers[i],
+                next=registers[min(i + 1, 5)],
+                flags=AT_SYMLINK_NOFOLLOW if issubclass(t, types.Link) else flags,
+                dirfd=dirfd,
+            )
+        )
+        dirfd = args[i] if issubclass(t, types.DirFd) else str(AT_FDCWD)
     return f"return task.host.call({', '.join([str(call.number), *args])})"
 
 

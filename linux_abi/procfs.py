@@ -11,7 +11,7 @@ from os import getpid
 from . import procviews
 from .errors import LinuxError
 from .uapi.errno import EACCES
-from .uapi.fcntl import AT_SYMLINK_NOFOLLOW, O_ACCMODE, O_CLOEXEC, O_NOFOLLOW, O_PATH, O_WRONLY
+from .uapi.fcntl import AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_ACCMODE, O_CLOEXEC, O_NOFOLLOW, O_PATH, O_WRONLY
 from .uapi.mount import PROC_SUPER_MAGIC
 from .uapi.structs import Statfs
 
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
     from .task import Task
 
-_PROC = b"/proc/"
-_EXE_PATH_MAX = 64  # bytes: longer than /proc/4194304/task/4194304/exe
+_NO_DESCRIPTOR = b"/proc/self/fd/none\0"  # not there, wherever it is
 
 # Files that speak of the VMM's address space in a way that has no translation.
 _DENIED = frozenset((b"mem", b"pagemap", b"map_files", b"numa_maps", b"smaps_rollup"))
@@ -34,41 +33,55 @@ def tids(task: Task) -> set[int]:
 
 
 def _own_file(task: Task, path: bytes) -> bytes:
-    """The name of a file in the guest's own directory in procfs, or in that of one of its threads; empty for others."""
+    """What a path in procfs names below the guest's own directory, or below that of one of its threads; empty for others."""
     parts = path.split(b"/")
-    if len(parts) > 3 and parts[-3] == b"task":
-        del parts[-3:-1]
-    if len(parts) < 3:
-        return b""
-    owner = parts[-2]
-    if owner in (b"self", b"thread-self") or (owner.isdigit() and int(owner) in tids(task)):
-        return parts[-1]
+    own = tids(task)
+    for at, part in enumerate(parts):
+        if part.isdigit() and int(part) in own:
+            below = parts[at + 1 :]
+            if below[:1] == [b"task"] and len(below) > 2:
+                del below[:2]
+            return b"/".join(below)
     return b""
 
 
-def host_path(task: Task, path: int, flags: int = 0) -> int | bytes:
-    """The path at a guest address for the host: what is named `exe` of the guest's own is its program.
+def host_path(task: Task, path: int, flags: int = 0, dirfd: int = AT_FDCWD) -> int | bytes:
+    """The path at a guest address for the host: `exe` of the guest's own is its program, the VMM's descriptors are nothing.
 
-    Under AT_SYMLINK_NOFOLLOW the link itself is meant.
+    Under AT_SYMLINK_NOFOLLOW the link itself is meant. native/fast.c leaves all such names to this function.
     """
     address = task.mm.host_address(path)
-    if flags & AT_SYMLINK_NOFOLLOW or not path:
+    if not path:
         return address
     try:
-        if task.mm.read(path, len(_PROC)) != _PROC:
-            return address
-        text = task.mm.cstr(path, _EXE_PATH_MAX)
-    except LinuxError:  # not as long as the names in question are, or the host's to refuse
+        text = task.mm.cstr(path)
+    except LinuxError:  # the host's to refuse
         return address
-    target = followed(task, text)
-    return address if target is text else target + b"\0"
+    if not flags & AT_SYMLINK_NOFOLLOW:
+        target = followed(task, text, dirfd)
+        if target is not text:
+            return target + b"\0"
+    name = text.rpartition(b"/")[2]
+    if name.isdigit() and task.group.fds.is_hidden(int(name)) and _named(task, dirfd, address)[:2] == b"fd":
+        return _NO_DESCRIPTOR
+    return address
 
 
-def followed(task: Task, path: bytes) -> bytes:
-    """The file that `path` leads the guest to, for the host: what is named `exe` of the guest's own is its program."""
-    if path[-4:] == b"/exe" and path[: len(_PROC)] == _PROC and _own_file(task, path):
+def followed(task: Task, path: bytes, dirfd: int = AT_FDCWD) -> bytes:
+    """The file that `path` leads the guest to, for the host."""
+    if path.rpartition(b"/")[2] == b"exe" and _named(task, dirfd, path + b"\0") == b"exe":
         return task.group.exe
     return path
+
+
+def _named(task: Task, dirfd: int, path: int | bytes) -> bytes:
+    """Which file of the guest's own in procfs a host path names, as `_file_of`; a link is not followed."""
+    fd = task.host.openat(dirfd, path, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0)
+    if fd < 0:
+        return b""
+    name = _file_of(task, fd)
+    task.host.close_now(fd)
+    return name
 
 
 def _file_of(task: Task, fd: int) -> bytes:
@@ -107,10 +120,7 @@ def link_target(task: Task, dirfd: int, path: int, target: bytes) -> bytes:
     """What the link at a guest address leads to, if the host says `target`."""
     if not task.host.vmm_path().startswith(target):
         return target
-    link = task.host.openat(dirfd, task.mm.host_address(path), O_PATH | O_NOFOLLOW | O_CLOEXEC, 0)
-    name = _file_of(task, dirfd if link < 0 else link)  # an empty path means dirfd itself
-    if link >= 0:
-        task.host.close_now(link)
+    name = _named(task, dirfd, task.mm.host_address(path)) or _file_of(task, dirfd)  # an empty path means dirfd itself
     return task.group.exe if name == b"exe" else target
 
 

@@ -78,7 +78,8 @@ def _resident(task: Task, pages: int, file_pages: int, limit: int) -> tuple[int,
 
 _STAT_THREADS, _STAT_SIZE, _STAT_RESIDENT = 20, 23, 24
 _STAT_SIGNALS = slice(32, 35)
-_STAT_ADDRESSES = (26, 27, 28, *range(45, 52))
+_STAT_LAYOUT = (26, 27, 45, 46, 47)
+_STAT_ADDRESSES = (28, 48, 49, 50, 51)
 
 
 def stat(task: Task, text: bytes) -> bytes:
@@ -90,6 +91,8 @@ def stat(task: Task, text: bytes) -> bytes:
     fields[_STAT_SIZE] = b"%d" % size
     fields[_STAT_RESIDENT] = b"%d" % _resident(task, int(fields[_STAT_RESIDENT]), 0, size)[0]
     fields[_STAT_SIGNALS] = [b"%d" % (signals & 0x7FFFFFFF) for signals in _signal_sets(task)]
+    for field, address in zip(_STAT_LAYOUT, task.group.layout, strict=True):
+        fields[field] = b"%d" % address
     for field in _STAT_ADDRESSES:
         fields[field] = b"%d" % _guest_address(task, int(fields[field]))
     return head + b") " + b" ".join(fields[3:]) + b"\n"

@@ -149,6 +149,7 @@ class ThreadGroup:
         self.exe = b""  # the absolute path of what was exec'd, for /proc/self/exe
         self.argv: list[bytes] = []
         self.auxv = b""  # as the kernel wrote it on the stack, for /proc/self/auxv
+        self.layout = (0, 0, 0, 0, 0)  # start and end of code and of data, start of the heap, for /proc/self/stat
         self.actions: dict[int, Sigaction] = {}  # by signal; those not here are default
         self.tids: set[int] = set()  # of its threads but the first, for /proc/self/task
         self.limits: dict[int, Rlimit] = {}  # resource -> limit, where it is not the host's (syscalls/limits.py)

@@ -124,8 +124,6 @@ class Path(Ptr):
 class Link(Path):
     """A path whose last component is not followed if it is a symbolic link."""
 
-    kind = POINTER
-
 
 class Str(Ptr):
     """A NUL-terminated string that is not a path."""

@@ -8,7 +8,7 @@
 
 #include "hidden.h"
 
-enum { CALLS = 512, ARGUMENTS = 6, IOVECS = 16, PROC = 6 };
+enum { CALLS = 512, ARGUMENTS = 6, IOVECS = 16, NAME_END = 10 };
 
 static struct {
     bool known;
@@ -33,10 +33,18 @@ static long visible(uint64_t fd) {
     return number >= hidden_base() && number < hidden_base() + hidden_count() ? INT_MAX : number;
 }
 
-/* Paths below /proc may be views: Python's. An unreadable one is left to the host to refuse. */
+/* What may be a link to the VMM's program or to a descriptor of its own is Python's: a name `exe`, or that number
+ * (linux_abi/procfs.py). An unreadable path is left to the host to refuse. */
 static bool plain_path(uint64_t gva) {
-    char start[PROC];
-    return window_read(start, gva, PROC) < PROC || memcmp(start, "/proc/", PROC) != 0;
+    long length = window_strnlen(gva, PATH_MAX);
+    if (length < 1) return true;
+    char end[NAME_END];
+    size_t size = length < NAME_END ? (size_t)length : NAME_END;
+    if (window_read(end, gva + (uint64_t)length - size, size) < size) return true;
+    uint64_t number = 0, place = 1;
+    for (size_t i = size; i-- && end[i] >= '0' && end[i] <= '9'; place *= 10) number += place * (uint64_t)(end[i] - '0');
+    if (place > 1 && visible(number) == INT_MAX) return false;
+    return size < 3 || memcmp(end + size - 3, "exe", 3) != 0 || (size > 3 && end[size - 4] != '/');
 }
 
 /* The guest's iovecs with host addresses in `out`: what to pass to the host, or 0 for "too many for here". */

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
 
 def _open(task: Task, dirfd: int, path: int, flags: int, mode: int) -> int:
-    name = host_path(task, path, AT_SYMLINK_NOFOLLOW if flags & O_NOFOLLOW else 0)
-    fd = task.host.openat(task.group.fds.visible(dirfd), name, flags, mode)
+    dirfd = task.group.fds.visible(dirfd)
+    name = host_path(task, path, AT_SYMLINK_NOFOLLOW if flags & O_NOFOLLOW else 0, dirfd)
+    fd = task.host.openat(dirfd, name, flags, mode)
     return fd if fd < 0 else opened(task, fd, flags)
 
 
@@ -64,8 +65,9 @@ def openat2(task: Task, dirfd: DirFd, pathname: Path, how: In[OpenHow], size: Si
     except LinuxError:
         asked = OpenHow()  # the host refuses it
     literal = asked.flags & O_NOFOLLOW or asked.resolve
-    name = host_path(task, pathname, AT_SYMLINK_NOFOLLOW if literal else 0)
-    fd = task.host.openat2(task.group.fds.visible(dirfd), name, task.mm.host_address(how), size)
+    host_dirfd = task.group.fds.visible(dirfd)
+    name = host_path(task, pathname, AT_SYMLINK_NOFOLLOW if literal else 0, host_dirfd)
+    fd = task.host.openat2(host_dirfd, name, task.mm.host_address(how), size)
     return fd if fd < 0 else opened(task, fd, asked.flags)
 
 
@@ -147,7 +149,8 @@ def sysfs(task: Task, option: Int, arg1: ULong, arg2: Ptr) -> int:
 def _read_link(task: Task, dirfd: int, path: int, buf: int, size: int) -> int:
     mm = task.mm
     dirfd = task.group.fds.visible(dirfd)
-    length = task.host.readlinkat(dirfd, mm.host_address(path), mm.host_address(buf), size)
+    name = host_path(task, path, AT_SYMLINK_NOFOLLOW, dirfd)
+    length = task.host.readlinkat(dirfd, name, mm.host_address(buf), size)
     if length <= 0:
         return length
     target = mm.read(buf, length)

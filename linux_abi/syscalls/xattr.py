@@ -101,12 +101,14 @@ def _host_args(task: Task, args: int, size: int) -> int | bytes:
 @syscall
 def setxattrat(task: Task, dirfd: DirFd, pathname: Path, flags: Flags[AtFlags], name: Str, args: Ptr, size: Size) -> int:
     """Set an attribute of a file below a directory."""
-    fd, path = task.group.fds.visible(dirfd), host_path(task, pathname, flags)
+    fd = task.group.fds.visible(dirfd)
+    path = host_path(task, pathname, flags, fd)
     return task.host.setxattrat(fd, path, flags, task.mm.host_address(name), _host_args(task, args, size), size)
 
 
 @syscall
 def getxattrat(task: Task, dirfd: DirFd, pathname: Path, flags: Flags[AtFlags], name: Str, args: Ptr, size: Size) -> int:
     """An attribute's value of a file below a directory."""
-    fd, path = task.group.fds.visible(dirfd), host_path(task, pathname, flags)
+    fd = task.group.fds.visible(dirfd)
+    path = host_path(task, pathname, flags, fd)
     return task.host.getxattrat(fd, path, flags, task.mm.host_address(name), _host_args(task, args, size), size)

@@ -83,6 +83,7 @@ def test_what_has_no_translation_is_denied(guest: FakeGuest, name: str) -> None:
 
 def test_stat(guest: FakeGuest) -> None:
     guest.task.blocked = 0x200
+    guest.group.layout = (1, 2, 3, 4, 5)
     text = show(guest, "/proc/self/stat")
     host = Path("/proc/self/stat").read_bytes()
     assert text.endswith(b"\n")
@@ -95,7 +96,8 @@ def test_stat(guest: FakeGuest) -> None:
     assert value[23] == 0x40000  # without [vsyscall]
     assert value[24] <= 0x40
     assert value[32] == 0x200
-    assert [value[i] for i in (26, 27, 28, 45, 46, 47, 48, 49, 50, 51)] == [0] * 10  # this Python is not in the window
+    assert [value[i] for i in (26, 27, 45, 46, 47)] == [1, 2, 3, 4, 5]
+    assert [value[i] for i in (28, 48, 49, 50, 51)] == [0] * 5  # this Python is not in the window
 
 
 def test_stat_translates_addresses(guest: FakeGuest) -> None:
@@ -103,10 +105,10 @@ def test_stat_translates_addresses(guest: FakeGuest) -> None:
 
     fields = [b"0"] * 50
     fields[0] = b"R"
-    fields[23] = b"%d" % guest.mm.host_address(0x12345)
+    fields[25] = b"%d" % guest.mm.host_address(0x12345)
     text = procviews.stat(guest.task, b"1 (a) b) " + b" ".join(fields) + b"\n")
     assert text.startswith(b"1 (a) b) R 0 ")
-    assert text.split(b") ")[2].split()[23] == b"%d" % 0x12345
+    assert text.split(b") ")[2].split()[25] == b"%d" % 0x12345
 
 
 def test_status(guest: FakeGuest) -> None:
@@ -184,6 +186,45 @@ def test_exe(guest: FakeGuest, tmp_path: Path, path: str) -> None:
     assert mode_and_size("lstat", path.encode(), buffer) == (stat.S_IFLNK, 0)
     assert mode_and_size("newfstatat", AT_FDCWD, path.encode(), buffer, AT_SYMLINK_NOFOLLOW) == (stat.S_IFLNK, 0)
     assert guest.call("access", path.encode(), os.X_OK) == (0 if os.access(program, os.X_OK) else -errno.EACCES)
+
+
+@pytest.mark.parametrize("way", ["/proc/./self//exe", "/proc/self/task/../exe", "/proc/self/root/proc/self/exe", "{link}/exe"])
+def test_exe_by_other_names(guest: FakeGuest, tmp_path: Path, way: str) -> None:
+    guest.group.exe = os.fsencode(tmp_path / "program")
+    Path(tmp_path / "program").write_bytes(b"the guest's program")
+    (tmp_path / "self").symlink_to("/proc/self")
+    assert show(guest, way.format(link=tmp_path / "self")) == b"the guest's program"
+    (tmp_path / "exe").write_bytes(b"a file of that name")
+    assert show(guest, str(tmp_path / "exe")) == b"a file of that name"
+
+
+def test_exe_below_directories(guest: FakeGuest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    guest.group.exe = os.fsencode(tmp_path / "program")
+    Path(guest.group.exe.decode()).write_bytes(b"x" * 77)
+    directory = guest.call("open", b"/proc/self", 0)
+    buffer = guest.mm.put(Stat.size)
+    assert guest.call("newfstatat", directory, b"exe", buffer, 0) == 0
+    assert Stat.unpack(guest.mm.read(buffer, Stat.size)).st_size == 77
+    assert guest.call("faccessat", guest.HIDDEN, b"exe", 0) == -errno.EBADF
+    monkeypatch.chdir("/proc/self")
+    assert guest.call("stat", b"exe", buffer) == 0
+    assert Stat.unpack(guest.mm.read(buffer, Stat.size)).st_size == 77
+    assert guest.read_file(guest.call("openat", directory, b"exe", 0)) == b"x" * 77
+    assert guest.call("close", directory) == 0
+
+
+def test_hidden_descriptors_have_no_names(guest: FakeGuest, tmp_path: Path) -> None:
+    buffer = guest.mm.put(Stat.size)
+    for directory in ("/proc/self/fd", "/dev/fd", f"/proc/{os.getpid()}/task/{os.getpid()}/fd", "/proc/self/fdinfo"):
+        path = f"{directory}/{guest.HIDDEN}".encode()
+        assert os.path.lexists(path)
+        assert guest.call("open", path, 0) == -errno.ENOENT
+        assert guest.call("lstat", path, buffer) == -errno.ENOENT
+        assert guest.call("readlink", path, buffer, 10) == -errno.ENOENT
+        assert guest.call("readlinkat", AT_FDCWD, path, buffer, 10) == -errno.ENOENT
+    (tmp_path / str(guest.HIDDEN)).touch()
+    assert guest.call("lstat", os.fsencode(tmp_path / str(guest.HIDDEN)), buffer) == 0
+    assert guest.call("lstat", b"/proc/self/fd/0", buffer) == 0
 
 
 def test_exe_by_detours(guest: FakeGuest, tmp_path: Path) -> None:
