@@ -27,8 +27,9 @@ int window_clear(void);                          /* all of it */
 int window_protect(uint64_t gva, uint64_t length, int prot, uint64_t present);
 /* mremap(2) with MREMAP_FIXED inside the window; the old place becomes reserved unless `keep` (MREMAP_DONTUNMAP). */
 int window_move(uint64_t old, uint64_t old_length, uint64_t new_, uint64_t new_length, int prot, int keep, uint64_t present);
-/* Gives [gva, gva+length) the entries for `prot` without a host call: after a file grew (prot) or shrank (0). */
-int window_populate(uint64_t gva, uint64_t length, int prot);
+/* Gives [gva, gva+length) the entries for `prot` without a host call: after a file grew (prot) or shrank (0). `huge`: of 2
+ * MiB where they fit, for large anonymous memory that was mapped with nothing present. */
+int window_populate(uint64_t gva, uint64_t length, int prot, int huge);
 /* Maps host pages that are not the window's own (the host's vvar) read-only at gva. */
 int window_alias(uint64_t gva, const void *host, uint64_t length);
 

@@ -80,14 +80,14 @@ long window_strnlen(uint64_t gva, size_t limit) {
     return length == (long)n && n < limit ? -EFAULT : length;
 }
 
-int window_populate(uint64_t gva, uint64_t length, int prot) {
+int window_populate(uint64_t gva, uint64_t length, int prot, int huge) {
     if (!inside(gva, length)) return -EINVAL;
     if (prot == PROT_NONE) {
         /* The host's side must change too, or a shadow page table keeps the entries. */
         engine_lower(gva, length, PROT_NONE);
         return 0;
     }
-    return engine_raise(gva, length, prot, false);
+    return engine_raise(gva, length, prot, huge);
 }
 
 int window_map(uint64_t gva, uint64_t length, int prot, int flags, int fd, int64_t offset, uint64_t present) {
@@ -96,7 +96,7 @@ int window_map(uint64_t gva, uint64_t length, int prot, int flags, int fd, int64
     engine_lower(gva, length, PROT_NONE);
     int error = map(gva, length, prot, flags, fd, offset);
     if (error) return error;
-    bool huge = (flags & MAP_ANONYMOUS) && !(flags & (MAP_SHARED | MAP_HUGETLB)) && length >= HUGE_MIN && prot != PROT_NONE;
+    bool huge = (flags & MAP_ANONYMOUS) && !(flags & (MAP_SHARED | MAP_HUGETLB | MAP_STACK)) && length >= HUGE_MIN;
     if (huge) madvise((void *)(window_base_ + gva), length, MADV_HUGEPAGE);
     return present && prot != PROT_NONE ? engine_raise(gva, present, prot, huge) : 0;
 }

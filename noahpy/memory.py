@@ -335,7 +335,8 @@ class AddressSpace(Mappings):
                 end = self._readable_end(page, end)
                 if end == page:
                     return False
-            if self.window.populate(start, end - start, GRANTED[vma.prot]):
+            huge = vma.flags & (MAP_ANONYMOUS | MAP_TYPE) == MAP_ANONYMOUS | MAP_PRIVATE
+            if self.window.populate(start, end - start, GRANTED[vma.prot], huge):
                 return False
             vma.limit = max(vma.limit, end)
             return True
@@ -360,7 +361,7 @@ class AddressSpace(Mappings):
             for vma in self.vmas:
                 if vma.flags & SIZED and vma.prot and vma.limit > vma.start:
                     end = self._readable_end(vma.start, vma.limit)
-                    if end < vma.limit and not self.window.populate(end, vma.limit - end, 0):
+                    if end < vma.limit and not self.window.populate(end, vma.limit - end, 0, False):
                         vma.limit = end
                         changed = True
         return changed

@@ -12,7 +12,7 @@ from linux_abi.uapi.errno import ERESTARTSYS
 from linux_abi.uapi.fcntl import F_GETFD, FD_CLOEXEC
 from linux_abi.uapi.personality import ADDR_NO_RANDOMIZE
 from linux_abi.uapi.prctl import PR_SET_MM, PR_SET_MM_MAP, PR_SET_NAME
-from linux_abi.uapi.resource import RLIMIT_STACK
+from linux_abi.uapi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK
 from linux_abi.uapi.signals import SIG_DFL, SIG_IGN, SIGPIPE, SIGSEGV, SIGXFSZ
 from linux_abi.uapi.structs import PrctlMmMap, Rlimit, Sigaction
 from linux_abi.uapi.x86_64 import NUMBERS, RIP, RSP
@@ -44,6 +44,10 @@ class Process:
         self._aslr = mm.aslr.on
         self.task: Task
         self._exe = b""  # of the program that was loaded last
+        limit = bytearray(Rlimit.size)
+        for resource in (RLIMIT_STACK, RLIMIT_DATA, RLIMIT_AS):
+            host.prlimit64(0, resource, 0, limit)
+            mm.set_limit(resource, Rlimit.unpack(limit).rlim_cur)
         self._vfork: VforkChild | None = None  # while a parent waits for this process's execve or end
 
     # ---- Programs ----
@@ -51,9 +55,7 @@ class Process:
     def prepare(self, path: bytes, execfn: bytes, argv: Iterable[bytes], envp: Iterable[bytes]) -> Image:
         """Find all that can be wrong with a program."""
         vdso.find()  # while /proc/self still tells of the host's
-        limit = bytearray(Rlimit.size)
-        self.host.prlimit64(0, RLIMIT_STACK, 0, limit)
-        return prepare(path, argv, envp, host=self.host, stack_limit=Rlimit.unpack(limit).rlim_cur, execfn=execfn)
+        return prepare(path, argv, envp, host=self.host, stack_limit=self.mm.stack_limit, execfn=execfn)
 
     def adopt(self, task: Task) -> None:
         """The first task takes over the signals that this process was started with."""

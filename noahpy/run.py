@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import os
 
 from linux_abi import signals as abi_signals
@@ -35,6 +37,7 @@ def start(program: bytes, argv: list[bytes], envp: list[bytes], options: Options
     process = Process(mm, host)
     image = process.prepare(program, program, argv, envp)
     table = Table()
+    gc.freeze()  # what is there stays: a collection would only copy pages that forked processes share
     signals = kvm.open_machine(fast_calls(table) if options.fast else {})
     entry = process.load(image)
     group = ThreadGroup(FdTable(lib.hidden_base(), lib.hidden_count(), lib.hidden_move))

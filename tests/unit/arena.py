@@ -127,7 +127,7 @@ class FakeWindow:
         self._raise(new, present, prot)
         return 0
 
-    def populate(self, gva, length, prot):
+    def populate(self, gva, length, prot, huge):
         self.calls.append(("populate", gva, length, prot))
         self._lower(gva, length, prot)
         if prot:
