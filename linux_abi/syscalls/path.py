@@ -21,6 +21,7 @@ from ..uapi.fcntl import (
     StatxFlags,
     UnlinkFlags,
 )
+from ..uapi.resource import PATH_MAX
 from ..uapi.stat import StatxMask
 from ..uapi.structs import FileHandle, OpenHow, Stat, Statfs, Statx, Timespec, Timeval, Utimbuf
 
@@ -147,16 +148,14 @@ def sysfs(task: Task, option: Int, arg1: ULong, arg2: Ptr) -> int:
 
 
 def _read_link(task: Task, dirfd: int, path: int, buf: int, size: int) -> int:
-    mm = task.mm
     dirfd = task.group.fds.visible(dirfd)
+    target = bytearray(PATH_MAX)
     name = host_path(task, path, AT_SYMLINK_NOFOLLOW, dirfd)
-    length = task.host.readlinkat(dirfd, name, mm.host_address(buf), size)
+    length = task.host.readlinkat(dirfd, name, target, min(size, PATH_MAX))
     if length <= 0:
         return length
-    target = mm.read(buf, length)
-    shown = link_target(task, dirfd, path, target)[:size]
-    if shown != target:
-        mm.write(buf, shown)
+    shown = link_target(task, dirfd, path, bytes(target[:length]))[:size]
+    task.mm.write(buf, shown)
     return len(shown)
 
 
