@@ -109,7 +109,7 @@ def timer_create(task: Task, clockid: Int, sevp: In[Sigevent], timerid: Ptr) -> 
     try:
         task.mm.write(timerid, created)
     except LinuxError:
-        timer_delete(task, number)
+        timer_delete(task, Int(number))
         raise
     return 0
 
