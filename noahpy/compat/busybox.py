@@ -7,22 +7,36 @@ folder of links to the applets.
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 from functools import partial
 from pathlib import Path
 
 from ..errors import FAILED, CannotRun
-from . import debian
+from . import ash, debian
 from .suite import FAIL, PASS, Case, Cases, Suite, Unit, base_environment
 
 _OUTCOME = re.compile(r"(PASS|FAIL|SKIPPED|UNTESTED): ?(.*)")
 # Runs like runtest's run_applet_testcase; its sed and grep for the features are done in `_untested`.
-_OLD_STYLE = 'd=$tsdir sh -x -e "$tsdir/$1" >"$2.stdout.txt" 2>&1 && echo "PASS: $2" || { cat "$2.stdout.txt"; echo "FAIL: $2"; }'
+# Takes the place of testing.sh's `testing`, which it calls by the name of suite_testing.
+_SKIPPING = """
+testing() {
+    case "$1" in
+        %s) echo "SKIPPED: $1" ;;
+        *) suite_testing "$@" ;;
+    esac
+}
+"""
+_OLD_STYLE = (
+    'd=$tsdir sh -x -e "$tsdir/$1" >"$2.stdout.txt" 2>&1 && echo "PASS: $2" || { cat "$2.stdout.txt"; echo "FAIL: $2"; }'
+)
 
 
 class _Busybox:
-    def __init__(self, source: Path, program: Path, cache: Path) -> None:
+    def __init__(self, source: Path, program: Path, cache: Path, skip: list[str]) -> None:
+        self.source = source
+        self.skip = skip
         self.tests = source / "testsuite"
         self.bin = cache / "busybox"
         listed = subprocess.run([program, "--list"], capture_output=True, text=True, check=False)
@@ -56,10 +70,10 @@ class _Busybox:
                 found.append(self._unit(f"{applet}/{test.name}", applet, argv, in_suite=False))
             if script.exists():
                 found.append(self._unit(script.name, applet, [f"./{script.name}"], in_suite=True))
-        return found
+        return [*found, *ash.units(self.source, self.config, self.links / "ash", self.bin / "helpers")]
 
     def _unit(self, name: str, applet: str, argv: list[str], *, in_suite: bool) -> Unit:
-        prepare = self._copy_suite if in_suite else self._empty
+        prepare = partial(self._copy_suite, name) if in_suite else self._empty
         return Unit(name, applet, argv, prepare, partial(self._environment, in_suite), parse)
 
     def _untested(self, applet: str, test: Path) -> bool:
@@ -68,9 +82,14 @@ class _Busybox:
         wanted = [f"CONFIG_{applet.upper()}", *" ".join(features).split()]
         return any(f"# {feature} is not set\n" in self.config for feature in wanted)
 
-    def _copy_suite(self, work: Path) -> Path:
+    def _copy_suite(self, script: str, work: Path) -> Path:
         """The new-style tests write where they and their data are."""
         shutil.copytree(self.tests, work / "testsuite", symlinks=True)
+        cases = [name for unit, _, name in (skip.partition(": ") for skip in self.skip) if unit == script]
+        if cases:
+            harness = work / "testsuite/testing.sh"
+            renamed = harness.read_text().replace("\ntesting()\n", "\nsuite_testing()\n")
+            harness.write_text(renamed + _SKIPPING % "|".join(map(shlex.quote, cases)))
         return work / "testsuite"
 
     @staticmethod
@@ -132,8 +151,8 @@ def _unique(name: str, taken: Cases) -> str:
     return f"{name} #{number}" if number > 1 else name
 
 
-def suite(cache: Path, program: Path | None) -> Suite:
-    """The suite for `program`, by default Debian's busybox-static."""
+def suite(cache: Path, program: Path | None, skip: list[str]) -> Suite:
+    """The suite for `program`, by default Debian's busybox-static; cases in `skip`, as `NAME.tests: CASE`, become SKIPPED."""
     source = debian.source("busybox", cache)
     program = program or debian.binary("busybox-static", "bin/busybox", cache)
-    return Suite("busybox", str(program), _Busybox(source, program, cache).units())
+    return Suite("busybox", str(program), _Busybox(source, program, cache, skip).units())

@@ -6,30 +6,32 @@ import argparse
 import fnmatch
 import os
 import shutil
+import signal
 import sys
-from collections.abc import Iterator
 from multiprocessing import get_context
 from pathlib import Path
+from typing import NoReturn
 
 from ..errors import CannotRun
-from . import busybox
+from . import bash, busybox, coreutils
 from .compare import NATIVE, Row, Way, compare
 from .execute import become_reaper
 from .report import Report, known_failures
-from .suite import Suite, Unit
+from .suite import Unit
 
-SUITES = {"busybox": busybox.suite}
+SUITES = {"busybox": busybox.suite, "coreutils": coreutils.suite, "bash": bash.suite}
 
 
 def main(arguments: list[str]) -> int:
     """0 if every case went as natively or as known, else 1."""
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _exit)  # so that the pool ends its workers, and they what they have started
     cache = options.cache.absolute()
-    suite = SUITES[options.suite](cache, options.program)
+    suite = SUITES[options.suite](cache, options.program, options.skip)
     known = known_failures(options.expect) if options.expect else {}
     ways = [way for way in _ways(options.timeout) if way.name in [NATIVE, *options.ways]]
     report = Report(suite.name, suite.subject, options.ways, known)
-    units = [unit for unit in suite.units if _wanted(unit, options.tests)]
+    units = [unit for unit in suite.units if _wanted(unit, options.tests) and unit.name not in options.skip]
     if not units:
         raise CannotRun(f"no test of {suite.name} is called {' or '.join(options.tests)}")
     with get_context("fork").Pool(options.jobs, _Worker.start, (units, ways, cache / "work" / suite.name)) as pool:
@@ -50,12 +52,19 @@ class _Worker:
 
     @classmethod
     def start(cls, units: list[Unit], ways: list[Way], work: Path) -> None:
+        """In a new worker: what ends it is the main process's SIGTERM, which leaves nothing running."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, _exit)
         become_reaper()
         cls.units, cls.ways, cls.work = units, ways, work / str(os.getpid())
 
     @classmethod
     def compare(cls, place: int) -> Row:
         return compare(cls.units[place], cls.ways, cls.work)
+
+
+def _exit(number: int, _: object) -> NoReturn:
+    sys.exit(128 + number)
 
 
 def _progress(report: Report, total: int) -> None:
@@ -71,16 +80,17 @@ def _parser() -> argparse.ArgumentParser:
         prog="noahpy compat", description="Runs a test suite natively and in noahpy, and compares test by test."
     )
     parser.add_argument("suite", choices=SUITES)
-    parser.add_argument("--busybox", dest="program", type=Path, metavar="PATH", help="the busybox to test (default: Debian's)")
-    fast = parser.add_mutually_exclusive_group()
-    fast.add_argument("--no-fast", dest="ways", action="store_const", const=["no-fast"], help="serve every system call in Python")
-    fast.add_argument("--both", dest="ways", action="store_const", const=["fast", "no-fast"], help="with and without --no-fast")
+    parser.add_argument("--program", "--busybox", type=Path, metavar="PATH", help="what to test (default: Debian's)")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--no-fast", dest="ways", action="store_const", const=["no-fast"], help="every system call in Python")
+    how.add_argument("--both", dest="ways", action="store_const", const=["fast", "no-fast"], help="with and without --no-fast")
     parser.set_defaults(ways=["fast"])
     parser.add_argument("--tests", action="append", default=[], metavar="PATTERN", help="only these: an applet, or test file")
+    parser.add_argument("--skip", action="append", default=[], metavar="UNIT[: CASE]", help="not this test file, or case of it")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), metavar="N", help="tests at once")
     parser.add_argument("--timeout", type=float, default=300, metavar="SECONDS", help="for one test file (default: 300)")
     parser.add_argument("--expect", type=Path, metavar="FILE", help="known failures, a line each: UNIT: CASE  # REASON")
-    parser.add_argument("--cache", type=Path, default=_cache(), metavar="FOLDER", help="where suites are kept (default: %(default)s)")
+    parser.add_argument("--cache", type=Path, default=_cache(), metavar="FOLDER", help="for suites (default: %(default)s)")
     parser.add_argument("--report", type=Path, metavar="FILE", help="the report as JSON (default: in --cache)")
     return parser
 

@@ -50,11 +50,7 @@ class Report:
         lines.append(self._line("all", self.rows))
         widths = [max(len(line[i]) for line in [heads, *lines]) for i in range(len(heads))]
         rule = ["-" * width for width in widths]
-        return "".join(
-            "  ".join(f"{word:<{width}}" if i == 0 else f"{word:>{width}}" for i, (word, width) in enumerate(zip(line, widths)))
-            + "\n"
-            for line in [heads, rule, *lines[:-1], rule, lines[-1]]
-        )
+        return "".join(_aligned(line, widths) for line in [heads, rule, *lines[:-1], rule, lines[-1]])
 
     def _line(self, name: str, rows: list[Row]) -> list[str]:
         native = Counter(case.status for row in rows for case in row.outcomes[NATIVE].cases.values())
@@ -72,7 +68,7 @@ class Report:
     def problems(self) -> str:
         """Each difference with its diff."""
         parts = [f"--- {d.key}\n{d.diff}\n" for d in self.differences]
-        parts += [f"--- {key}\nlisted as a known failure ({self.known[key]}), but it went as natively\n" for key in self.unexpected_passes]
+        parts += [f"--- {key}\ngoes as natively, but is listed: {self.known[key]}\n" for key in self.unexpected_passes]
         return "".join(parts)
 
     def verdict(self) -> str:
@@ -93,9 +89,9 @@ class Report:
                 "unit": row.unit,
                 "group": row.group,
                 "unstable": row.unstable,
-                "ways": {
-                    way: {"seconds": round(outcome.seconds, 3), "cases": {name: case.status for name, case in outcome.cases.items()}}
-                    for way, outcome in row.outcomes.items()
+                "seconds": {way: round(outcome.seconds, 3) for way, outcome in row.outcomes.items()},
+                "cases": {
+                    way: {name: case.status for name, case in outcome.cases.items()} for way, outcome in row.outcomes.items()
                 },
             }
             for row in self.rows
@@ -109,6 +105,11 @@ class Report:
             "units": units,
         }
         path.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def _aligned(words: list[str], widths: list[int]) -> str:
+    padded = [f"{word:>{width}}" for word, width in zip(words[1:], widths[1:], strict=True)]
+    return "  ".join([f"{words[0]:<{widths[0]}}", *padded]) + "\n"
 
 
 def known_failures(path: Path) -> dict[str, str]:

@@ -41,9 +41,9 @@ class Suite:
     units: list[Unit] = field(default_factory=list)
 
 
-def one_case(unit: str, status: Callable[[str, int], str]) -> Callable[[str, int], Cases]:
+def one_case(status: Callable[[str, int], str]) -> Callable[[str, int], Cases]:
     """`parse` of a unit that is one test."""
-    return lambda output, code: {unit: Case(status(output, code), output)}
+    return lambda output, code: {"result": Case(status(output, code), output)}
 
 
 def base_environment(home: Path) -> dict[str, str]:
