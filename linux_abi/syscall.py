@@ -39,14 +39,17 @@ BLOCK = "ERESTART_RESTARTBLOCK"  # like NOHAND, with a relative time-out that go
 class Syscall:
     """One declared call."""
 
-    __slots__ = ("name", "function", "how", "restart", "errno", "note", "_parameters")
+    __slots__ = ("name", "function", "how", "restart", "errno", "plain", "note", "_parameters")
 
-    def __init__(self, function: Callable[..., object], how: str, restart: str, errno: int, note: str) -> None:
+    def __init__(
+        self, function: Callable[..., object], how: str, restart: str = SYS, errno: int = 0, note: str = "", plain: bool = False
+    ) -> None:
         self.name = function.__name__
         self.function = function
         self.how = how  # "handled", "forwarded", "refused"
         self.restart = restart
         self.errno = errno
+        self.plain = plain  # handed to the host as it is, if no argument is the VMM's or leads to a view of /proc
         self.note = note  # handled: what is missing, if anything; refused: why
         self._parameters: list[tuple[str, type[types.Arg]]] | None = None
 
@@ -78,6 +81,11 @@ class Syscall:
         names = [hint.partition("[")[0] for name, hint in hints.items() if name not in ("task", "return")]
         return bytes([vars(types)[name].kind for name in names])
 
+    @property
+    def opens(self) -> bool:
+        """Whether the result is a descriptor of a file that may be of procfs."""
+        return self.function.__annotations__.get("return") == "NewFd"
+
     def compile(self) -> Entry:
         """The function that serves the call: registers in, result or negative errno out."""
         scope: dict[str, object] = {"LinuxError": LinuxError, "function": self.function}
@@ -99,14 +107,14 @@ class Syscall:
 CALLS: dict[str, Syscall] = {}
 
 
-def _declares(how: str, restart: str = SYS, errno: int = 0, note: str = "") -> Callable[[Handler], Handler]:
+def _declares(how: str, **said: Any) -> Callable[[Handler], Handler]:
     def declare(function: Handler) -> Handler:
         name = function.__name__
         if name in CALLS:
             raise ValueError(f"system call {name} is declared twice")
         if name not in NUMBERS:
             raise ValueError(f"{name} is no system call of Linux on this architecture")
-        CALLS[name] = Syscall(function, how, restart, errno, note)
+        CALLS[name] = Syscall(function, how, **said)
         return function
 
     return declare
@@ -117,12 +125,15 @@ if TYPE_CHECKING:
     @overload
     def syscall(function: Handler, /) -> Handler: ...
     @overload
-    def syscall(*, restart: str = ..., missing: str = ...) -> Callable[[Handler], Handler]: ...
+    def syscall(*, restart: str = ..., missing: str = ..., plain: bool = ...) -> Callable[[Handler], Handler]: ...
 
 
-def syscall(function: Any = None, *, restart: str = SYS, missing: str = "") -> Any:
-    """Declare a call that its body handles; `missing` says what of it is not done."""
-    declare = _declares("handled", restart, note=missing)
+def syscall(function: Any = None, *, restart: str = SYS, missing: str = "", plain: bool = False) -> Any:
+    """Declare a call that its body handles; `missing` says what of it is not done.
+
+    `plain`: for all but arguments that are the VMM's own or may lead to a view of /proc, the body does what the host does.
+    """
+    declare = _declares("handled", restart=restart, note=missing, plain=plain)
     return declare if function is None else declare(function)
 
 
@@ -136,7 +147,7 @@ if TYPE_CHECKING:
 
 def forward(function: Any = None, *, restart: str = SYS) -> Any:
     """Declare a call that the host serves as it is, its arguments translated by their types."""
-    declare = _declares("forwarded", restart)
+    declare = _declares("forwarded", restart=restart, plain=True)
     return declare if function is None else declare(function)
 
 
@@ -162,6 +173,6 @@ class Table(dict[int, "Entry"]):
         entry = self[number] = call.compile() if call else _unknown
         return entry
 
-    def forwarded(self) -> Iterator[Syscall]:
-        """The calls that C can finish by the same table."""
-        return (call for call in CALLS.values() if call.how == "forwarded")
+    def plain(self) -> Iterator[Syscall]:
+        """The calls that C can finish by the same declarations (native/fast.c)."""
+        return (call for call in CALLS.values() if call.plain)

@@ -82,6 +82,10 @@ class Fd(Int):
     boundaries = (0, 1, 3, 4, 5, 6, 7, 1023, 0x7FFFFFFF, 0xFFFFFFFF)
 
 
+class NewFd(Fd):
+    """As a result: the descriptor of a file that was opened by its path."""
+
+
 class DirFd(Fd):
     """A directory's descriptor or AT_FDCWD."""
 

@@ -94,8 +94,10 @@ double engine_exit_cost(int rounds);
 /* ---- Fast paths (fast.c) --------------------------------------------------------------------------------------------- */
 
 enum { ARG_VALUE, ARG_FD, ARG_POINTER, ARG_PATH, ARG_IOVEC };
-/* Lets C finish call `number` with arguments of these kinds as its forwarded declaration says. */
-int fast_forward(unsigned number, unsigned count, const uint8_t *kinds);
+/* Lets C finish call `number`, whose arguments are of these kinds, by handing it to the host, where none of them is something
+ * that Python must look at: a hidden descriptor, a path that may lead to a view of /proc. `opens`: its result is a
+ * descriptor, for which the same holds. */
+int fast_forward(unsigned number, unsigned count, const uint8_t *kinds, int opens);
 uint64_t fast_count(unsigned number); /* calls finished in C */
 
 /* ---- Descriptors of the VMM's own (hidden.c) ------------------------------------------------------------------------- */

@@ -1,27 +1,31 @@
-/* Hot paths: forwarded system calls finished in C, by the table that is made from their declarations
+/* Hot paths: system calls that the host serves as they are, finished in C, by the table that is made from their declarations
  * (linux_abi/syscall.py). linux_abi/forward.py says what becomes of each kind of argument; this is the same in C. */
 #include "fast.h"
 
 #include <limits.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 #include "hidden.h"
 
 enum { CALLS = 512, ARGUMENTS = 6, IOVECS = 16, NAME_END = 10 };
 
 static struct {
-    bool known;
+    bool known, opens;
     uint8_t count, kinds[ARGUMENTS];
     uint64_t finished;
 } table_[CALLS];
 
-int fast_forward(unsigned number, unsigned count, const uint8_t *kinds) {
+int fast_forward(unsigned number, unsigned count, const uint8_t *kinds, int opens) {
     if (number >= CALLS || count > ARGUMENTS) return -EINVAL;
     for (unsigned i = 0; i < count; i++)
         if (kinds[i] > ARG_IOVEC) return -EINVAL;
     table_[number].count = (uint8_t)count;
     memcpy(table_[number].kinds, kinds, count);
+    table_[number].opens = opens;
     table_[number].known = true;
     return 0;
 }
@@ -47,6 +51,12 @@ static bool plain_path(uint64_t gva) {
     return size < 3 || memcmp(end + size - 3, "exe", 3) != 0 || (size > 3 && end[size - 4] != '/');
 }
 
+/* Whether a descriptor that the host has just opened is of procfs, where some files are views: Python's. */
+static bool plain_file(long fd) {
+    struct statfs status;
+    return fstatfs((int)fd, &status) || status.f_type != PROC_SUPER_MAGIC;
+}
+
 /* The guest's iovecs with host addresses in `out`: what to pass to the host, or 0 for "too many for here". */
 static long translate_iovec(uint64_t gva, uint64_t count, struct iovec *out) {
     count = (uint32_t)count; /* as import_iovec() does; the guest's own array must never be what the host reads */
@@ -67,7 +77,10 @@ bool fast_finish(struct vcpu *cpu) {
     for (unsigned i = 0; i < table_[number].count; i++) {
         switch (table_[number].kinds[i]) {
         case ARG_VALUE: to[i] = (long)args[i]; break;
-        case ARG_FD: to[i] = visible(args[i]); break;
+        case ARG_FD:
+            to[i] = visible(args[i]);
+            if (to[i] == INT_MAX) return false;
+            break;
         case ARG_PATH:
             if (!plain_path(args[i])) return false;
             /* fallthrough */
@@ -80,6 +93,10 @@ bool fast_finish(struct vcpu *cpu) {
     }
     long result = host_syscall((long)number, to[0], to[1], to[2], to[3], to[4], to[5]);
     if (result == -ERESTARTSYS) return false;
+    if (table_[number].opens && result >= 0 && !plain_file(result)) {
+        close((int)result);
+        return false;
+    }
     r->rax = (uint64_t)result;
     if (result == -EINTR) cpu->number = (int)number; /* whether it is made again is Python's to say */
     table_[number].finished++;

@@ -38,18 +38,13 @@ def start(program: bytes, argv: list[bytes], envp: list[bytes], options: Options
     image = process.prepare(program, program, argv, envp)
     table = Table()
     gc.freeze()  # what is there stays: a collection would only copy pages that forked processes share
-    signals = kvm.open_machine(fast_calls(table) if options.fast else {})
+    signals = kvm.open_machine(table.plain() if options.fast else ())
     entry = process.load(image)
     group = ThreadGroup(FdTable(lib.hidden_base(), lib.hidden_count(), lib.hidden_move))
     task = Task(group, mm, host, kvm.Cpu(), signals, process, table.declared)
     process.adopt(task)
     process.enter(image, entry)
     run(task, table)
-
-
-def fast_calls(table: Table) -> dict[int, bytes]:
-    """The calls that C can finish: number -> kinds of arguments."""
-    return {call.number: call.kinds for call in table.forwarded()}
 
 
 def run(task: Task, table: Table) -> NoReturn:

@@ -202,7 +202,7 @@ def dup(oldfd: Fd) -> None:
     """Duplicate a descriptor."""
 
 
-@syscall
+@syscall(plain=True)
 def dup2(task: Task, oldfd: Fd, newfd: Fd) -> int:
     """Duplicate a descriptor to a number."""
     fds = task.group.fds
@@ -211,7 +211,7 @@ def dup2(task: Task, oldfd: Fd, newfd: Fd) -> int:
     return task.host.dup2(fds.visible(oldfd), fds.visible(newfd))
 
 
-@syscall
+@syscall(plain=True)
 def dup3(task: Task, oldfd: Fd, newfd: Fd, flags: Flags[DupFlags]) -> int:
     """Duplicate a descriptor to a number, with flags."""
     fds = task.group.fds

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import LinuxError
 from ..procfs import host_path, link_target, opened
 from ..syscall import forward, syscall
-from ..types import DirFd, Fd, Flags, In, InOut, Int, Link, Mode, Offset, Out, OutBuf, Path, Ptr, Size, Str, UInt, ULong
+from ..types import DirFd, Fd, Flags, In, InOut, Int, Link, Mode, NewFd, Offset, Out, OutBuf, Path, Ptr, Size, Str, UInt, ULong
 from ..uapi.fcntl import (
     AT_FDCWD,
     AT_SYMLINK_NOFOLLOW,
@@ -33,27 +33,27 @@ if TYPE_CHECKING:
 # ---- Opening ----
 
 
-def _open(task: Task, dirfd: int, path: int, flags: int, mode: int) -> int:
+def _open(task: Task, dirfd: int, path: int, flags: int, mode: int) -> NewFd:
     dirfd = task.group.fds.visible(dirfd)
     name = host_path(task, path, AT_SYMLINK_NOFOLLOW if flags & O_NOFOLLOW else 0, dirfd)
     fd = task.host.openat(dirfd, name, flags, mode)
-    return fd if fd < 0 else opened(task, fd, flags)
+    return NewFd(fd if fd < 0 else opened(task, fd, flags))
 
 
-@syscall
-def open(task: Task, pathname: Path, flags: Flags[OpenFlags], mode: Mode) -> int:
+@syscall(plain=True)
+def open(task: Task, pathname: Path, flags: Flags[OpenFlags], mode: Mode) -> NewFd:
     """Open or create a file."""
     return _open(task, AT_FDCWD, pathname, flags, mode)
 
 
-@syscall
-def openat(task: Task, dirfd: DirFd, pathname: Path, flags: Flags[OpenFlags], mode: Mode) -> int:
+@syscall(plain=True)
+def openat(task: Task, dirfd: DirFd, pathname: Path, flags: Flags[OpenFlags], mode: Mode) -> NewFd:
     """Open or create a file below a directory."""
     return _open(task, dirfd, pathname, flags, mode)
 
 
-@syscall
-def creat(task: Task, pathname: Path, mode: Mode) -> int:
+@syscall(plain=True)
+def creat(task: Task, pathname: Path, mode: Mode) -> NewFd:
     """Create or empty a file."""
     return _open(task, AT_FDCWD, pathname, O_CREAT | O_WRONLY | O_TRUNC, mode)
 

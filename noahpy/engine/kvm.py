@@ -9,6 +9,12 @@ from linux_abi.host.linux import LinuxHost
 from .._native import ffi, lib
 from ..errors import CannotRun
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from linux_abi.syscall import Syscall
+
 DEVICE = "/dev/kvm"
 _REGISTERS = 18
 
@@ -116,14 +122,15 @@ class Signals:
         return number, bytes(ffi.buffer(self._info))
 
 
-def open_machine(fast: dict[int, bytes]) -> Signals:
-    """Make the VM that shows the window. `fast` are the calls that C may finish: number -> kinds of arguments."""
+def open_machine(plain: Iterable[Syscall]) -> Signals:
+    """Make the VM that shows the window. `plain` are the calls that C may finish."""
     signals = Signals()
     error = lib.engine_open(DEVICE.encode())
     if error:
         raise EngineError(-error)
-    for number, kinds in fast.items():
-        _check(lib.fast_forward(number, len(kinds), kinds))
+    for call in plain:
+        kinds = call.kinds
+        _check(lib.fast_forward(call.number, len(kinds), kinds, call.opens))
     return signals
 
 
@@ -133,7 +140,7 @@ def probe() -> dict[str, object]:
 
     try:
         Window()
-        open_machine({})
+        open_machine(())
         Cpu()
     except CannotRun as error:
         return {"available": False, "reason": str(error)}
