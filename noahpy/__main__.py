@@ -2,6 +2,10 @@
 
 import sys
 
+from . import image
+
+image.use()
+
 from .cli import main
 
 main(sys.argv[1:])

@@ -30,12 +30,14 @@ COMMANDS = (
     ("completion", "bash|zsh|fish", "print the shell's completion"),
     ("compat", "SUITE [OPTIONS...]", "run others' tests, compare with native"),
 )
+_HARMLESS = {"PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED", "PYTHONIOENCODING", "PYTHONSTARTUP", "PYTHONUNBUFFERED", "PYTHONUTF8"}
 _DEFAULT_PATH = b"/bin:/usr/bin"  # of execvp(3) where PATH is not set
 
 
 def isolate() -> None:
-    """Start noahpy anew if this interpreter has taken PYTHON... variables for itself that are meant for the guest."""
-    if not sys.flags.ignore_environment and any(name.startswith("PYTHON") for name in os.environ):
+    """Start noahpy anew if PYTHON... variables that are meant for a guest have changed this interpreter."""
+    names = {name for name in os.environ if name.startswith("PYTHON")}
+    if names - _HARMLESS and not sys.flags.ignore_environment:
         pairs = [entry.split(b"=", 1) for entry in environment() if b"=" in entry]
         os.execve(sys.executable, [sys.executable, "-E", *sys.argv], dict(pairs))
 

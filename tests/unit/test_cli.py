@@ -240,9 +240,12 @@ def test_a_guests_python_variables_do_not_change_noahpy(tmp_path):
         "print(sys.flags.ignore_environment, sys.flags.verbose, sys.argv[1:], sorted(cli.environment()))\n"
     )
     script.chmod(0o755)
-    env = {"PYTHONUNBUFFERED": "1", "X": "1"}
+    env = {"PYTHONVERBOSE": "1", "X": "1"}
     result = subprocess.run([script, "a", "b c"], env=env, capture_output=True, text=True, check=True)
-    assert result.stdout == "1 0 ['a', 'b c'] [b'PYTHONUNBUFFERED=1', b'X=1']\n"
+    assert result.stdout == "1 0 ['a', 'b c'] [b'PYTHONVERBOSE=1', b'X=1']\n"
+    env = {"PYTHONUNBUFFERED": "1"}
+    result = subprocess.run([script], env=env, capture_output=True, text=True, check=True)
+    assert result.stdout == "0 0 [] [b'PYTHONUNBUFFERED=1']\n"
 
 
 @pytest.mark.parametrize(

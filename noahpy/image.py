@@ -1,0 +1,117 @@
+"""The code of all modules in one file, so that a start reads one file instead of finding, opening and checking eighty.
+
+The file lies beside Python's own compiled ones. It is made at the first start and again when a source is not as it was;
+where it can't be written, modules are imported as ever.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+    Stamps = dict[str, tuple[int, int]]  # path of a source or a folder of sources -> when it changed (ns), size
+    Modules = dict[str, tuple[str, bool, bytes]]  # name -> path, whether it is a package, code
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_FOLDERS = (_HERE, os.path.join(os.path.dirname(_HERE), "linux_abi"))
+PATH = os.path.join(_HERE, "__pycache__", f"start.{sys.implementation.cache_tag}")
+
+
+def use() -> None:
+    """Import what noahpy consists of from the image, from now on."""
+    if sys.flags.optimize:
+        return
+    modules = _read() or _make()
+    if modules:
+        sys.meta_path.insert(0, _Finder(modules))
+
+
+class _Finder:
+    """Finds and loads modules (importlib.abc.MetaPathFinder, Loader)."""
+
+    def __init__(self, modules: Modules) -> None:
+        self.modules = modules
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        found = self.modules.get(name)
+        if found is None:
+            return None
+        spec: ModuleSpec = type(__spec__)(name, self, origin=found[0], is_package=found[1])  # type: ignore[arg-type]
+        if found[1]:
+            spec.submodule_search_locations = [os.path.dirname(found[0])]
+        return spec
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        path, _, code = self.modules[module.__name__]
+        module.__file__ = path
+        exec(marshal.loads(code), module.__dict__)  # noqa: S102, S302  our own
+
+
+def _read() -> Modules | None:
+    try:
+        with open(PATH, "rb") as file:
+            version, stamps, modules = marshal.loads(file.read())  # noqa: S302  trusted as Python's own .pyc beside it
+        valid = version == sys.version and all(_stamp(path) == stamp for path, stamp in stamps.items())
+    except (OSError, EOFError, ValueError, TypeError):
+        return None
+    return modules if valid else None
+
+
+def _make() -> Modules | None:
+    partial = f"{PATH}.{os.getpid()}"
+    try:
+        os.makedirs(os.path.dirname(PATH), exist_ok=True)
+        file = open(partial, "wb")  # noqa: SIM115  first of all: without a place for it an image is not worth the work
+    except OSError:
+        return None
+    try:
+        with file:
+            stamps, modules = _compile()
+            marshal.dump((sys.version, stamps, modules), file)
+        os.replace(partial, PATH)
+    except (OSError, SyntaxError):  # no space; a source that is just being written
+        os.unlink(partial)
+        return None
+    return modules
+
+
+def _compile() -> tuple[Stamps, Modules]:
+    from importlib.machinery import SourceFileLoader
+
+    stamps: Stamps = {}
+    modules: Modules = {}
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # that would change folders
+    try:
+        for path in _sources():
+            stamps[path] = _stamp(path)
+            if path.endswith(".py"):
+                file_name = os.path.relpath(path, os.path.dirname(_HERE))[:-3].replace("/", ".")
+                name = file_name.removesuffix(".__init__")
+                modules[name] = path, name != file_name, marshal.dumps(SourceFileLoader(name, path).get_code(name))
+    finally:
+        sys.dont_write_bytecode = before
+    return stamps, modules
+
+
+def _sources() -> list[str]:
+    """The sources and their folders; a folder changes when a source comes or goes."""
+    found = []
+    for top in _FOLDERS:
+        for folder, subfolders, files in os.walk(top):
+            subfolders[:] = [name for name in subfolders if name != "__pycache__"]
+            found += [folder, *(os.path.join(folder, name) for name in files if name.endswith(".py"))]
+    return found
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    status = os.stat(path)
+    return status.st_mtime_ns, status.st_size
