@@ -6,6 +6,6 @@ from . import image
 
 image.use()
 
-from .cli import main
+from .cli import main  # noqa: E402  out of the image
 
 main(sys.argv[1:])
