@@ -85,9 +85,9 @@ size_t xstate_size(void);
 uint64_t xstate_features(void);
 int vcpu_get_xstate(struct vcpu *, void *area);
 int vcpu_set_xstate(struct vcpu *, const void *area, size_t size);
-/* fork(2): a VM cannot be used by a child. The parent saves, the child makes a fresh VM in which `cpu` goes on. */
-int engine_fork_prepare(struct vcpu *cpu);
-int engine_fork_child(struct vcpu *cpu);
+/* clone3(2) with memory of its own for the child, in which `cpu` goes on in a fresh VM (regs moves): result or negative
+ * errno. The caller has blocked all signals. */
+long engine_fork(struct vcpu *cpu, const void *clone_args, size_t size);
 /* Nanoseconds of one exit and re-entry, the median of `rounds` on a scratch vCPU. */
 double engine_exit_cost(int rounds);
 
@@ -99,6 +99,7 @@ enum { ARG_VALUE, ARG_FD, ARG_POINTER, ARG_PATH, ARG_IOVEC };
  * descriptor, for which the same holds. */
 int fast_forward(unsigned number, unsigned count, const uint8_t *kinds, int opens);
 uint64_t fast_count(unsigned number); /* calls finished in C */
+void fast_exit(int allowed);          /* whether exit_group(2) may end the process at once */
 
 /* ---- Descriptors of the VMM's own (hidden.c) ------------------------------------------------------------------------- */
 

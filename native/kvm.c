@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,6 +24,8 @@
 #define CHUNK (16ull << 20)
 #define SLOT_MAX (1ull << 30)
 #define FIRST_CHUNK (4ull << 30)
+
+enum { ENGINE_FAILED = 125 }; /* exit status of noahpy's own */
 
 struct slot {
     uint64_t gpa, size;
@@ -405,27 +408,31 @@ int vcpu_set_xstate(struct vcpu *seen, const void *area, size_t size) {
 
 /* ---- fork ---- */
 
-static struct {
-    struct registers regs;
-    void *xstate;
-} saved_;
-
-int engine_fork_prepare(struct vcpu *cpu) {
-    if (!saved_.xstate && !(saved_.xstate = malloc(xstate_size()))) return -ENOMEM;
-    saved_.regs = *cpu->regs;
-    return vcpu_get_xstate(cpu, saved_.xstate);
-}
-
-int engine_fork_child(struct vcpu *cpu) {
-    struct kvm_vcpu *v = (struct kvm_vcpu *)cpu;
+/* The child's VM and vCPU, with the parent's state: a VM cannot be used by another process than its maker. */
+static int rebuild(struct kvm_vcpu *v, const struct registers *regs, const void *xstate) {
     v->run = NULL; /* not inherited (MADV_DONTFORK) */
     hidden_remove(&v->fd);
     hidden_remove(&vm_);
     int error = vm_create();
     for (unsigned i = 0; i < slot_count_ && !error; i++) error = slot_show(i);
     if (error || (error = vcpu_open(v))) return error;
-    *cpu->regs = saved_.regs;
-    return vcpu_set_xstate(cpu, saved_.xstate, xstate_size());
+    *v->seen.regs = *regs;
+    return vcpu_set_xstate(&v->seen, xstate, xstate_size());
+}
+
+long engine_fork(struct vcpu *cpu, const void *clone_args, size_t size) {
+    static void *xstate;
+    if (!xstate && !(xstate = malloc(xstate_size()))) return -ENOMEM;
+    struct registers regs = *cpu->regs;
+    int error = vcpu_get_xstate(cpu, xstate);
+    if (error) return error;
+    long pid = syscall(SYS_clone3, clone_args, size);
+    if (pid < 0) return -errno;
+    if (pid == 0 && rebuild((struct kvm_vcpu *)cpu, &regs, xstate)) {
+        dprintf(STDERR_FILENO, "noahpy: no VM for a child process: %s\n", error_);
+        _exit(ENGINE_FAILED);
+    }
+    return pid;
 }
 
 double engine_exit_cost(int rounds) {

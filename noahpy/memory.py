@@ -146,10 +146,12 @@ class AddressSpace(Mappings):
         """In a forked child: what it does not inherit."""
         self.mmap_lock = RLock()
         self.lock_future = 0
-        for vma in [vma for vma in self.vmas if vma.flags & DONTFORK]:
-            self.window.unmap(vma.start, vma.end - vma.start)
-            self.vmas.carve(vma.start, vma.end)
-        self.vmas.change(0, self._size, clear_flags=MAP_LOCKED)
+        if self.vmas.flags & DONTFORK:
+            for vma in [vma for vma in self.vmas if vma.flags & DONTFORK]:
+                self.window.unmap(vma.start, vma.end - vma.start)
+                self.vmas.carve(vma.start, vma.end)
+        if self.vmas.flags & MAP_LOCKED:
+            self.vmas.change(0, self._size, clear_flags=MAP_LOCKED)
 
     # ---- mremap ----
 

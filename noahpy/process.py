@@ -15,9 +15,10 @@ from linux_abi.uapi.prctl import PR_SET_MM, PR_SET_MM_MAP, PR_SET_NAME
 from linux_abi.uapi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK
 from linux_abi.uapi.signals import SIG_DFL, SIG_IGN, SIGPIPE, SIGSEGV, SIGXFSZ
 from linux_abi.uapi.structs import PrctlMmMap, Rlimit, Sigaction
-from linux_abi.uapi.x86_64 import NUMBERS, RIP, RSP
+from linux_abi.uapi.x86_64 import RIP, RSP
 
 from . import loader, vdso
+from ._native import lib
 from .program import Image, prepare
 from .vfork import VforkChild, VforkParent
 
@@ -38,7 +39,7 @@ _QUERY = 0xFFFFFFFF  # of personality(2)
 class Process:
     """Implements linux_abi.task.Machine."""
 
-    def __init__(self, mm: AddressSpace, host: LinuxHost) -> None:
+    def __init__(self, mm: AddressSpace, host: LinuxHost, fast: bool) -> None:
         self.mm = mm
         self.host = host
         self._aslr = mm.aslr.on
@@ -48,7 +49,8 @@ class Process:
         for resource in (RLIMIT_STACK, RLIMIT_DATA, RLIMIT_AS):
             host.prlimit64(0, resource, 0, limit)
             mm.set_limit(resource, Rlimit.unpack(limit).rlim_cur)
-        self._vfork: VforkChild | None = None  # while a parent waits for this process's execve or end
+        self.fast = fast
+        self._awaited(None)
 
     # ---- Programs ----
 
@@ -144,7 +146,7 @@ class Process:
             task.signals.die(SIGSEGV)
         if self._vfork:
             self._vfork.release()
-            self._vfork = None
+            self._awaited(None)
 
     def _close_on_exec(self) -> list[int]:
         """The guest's descriptors that an execve closes."""
@@ -161,16 +163,19 @@ class Process:
         task.signals.set_mask(_ALL)  # from here to the end, no signal comes between
         if task.signals.caught[0]:
             return -ERESTARTSYS
-        task.cpu.fork_prepare()
-        result = self.host.call(NUMBERS["clone3"], arguments, len(arguments))
+        result = task.cpu.fork(arguments)
         if result == 0:
-            task.cpu.fork_child()
             self.mm.forked()
-            self._vfork = vfork.child() if vfork else None
+            self._awaited(vfork.child() if vfork else None)
         elif vfork:
             vfork.wait(self.mm, result)
         task.signals.set_mask(task.blocked)
         return result
+
+    def _awaited(self, vfork: VforkChild | None) -> None:
+        """Whether a parent waits for this process's execve or end, which then has more to do than to exit."""
+        self._vfork = vfork
+        lib.fast_exit(self.fast and not vfork)
 
     def end(self, status: int) -> NoReturn:
         """exit_group(2)."""

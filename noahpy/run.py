@@ -34,7 +34,7 @@ def start(program: bytes, argv: list[bytes], envp: list[bytes], options: Options
     host = kvm.host()
     window = Window()
     mm = AddressSpace(window, aslr=options.aslr)
-    process = Process(mm, host)
+    process = Process(mm, host, options.fast)
     image = process.prepare(program, program, argv, envp)
     table = Table()
     gc.freeze()  # what is there stays: a collection would only copy pages that forked processes share

@@ -84,6 +84,7 @@ class VmaList:
 
     def __init__(self, floor: int, ceiling: int) -> None:
         self.total = 0  # bytes mapped
+        self.flags = 0  # all that any mapping has had
         self.floor = floor
         self._vmas: list[Vma] = []
         self._starts: list[int] = []
@@ -182,6 +183,7 @@ class VmaList:
         vmas, starts = self._vmas, self._starts
         vma = Vma(start, end, prot, flags, file, offset, end if limit < 0 else limit, name)
         self.total += end - start
+        self.flags |= flags
         i = bisect_left(starts, start)
         left = vmas[i - 1] if i else None
         right = vmas[i] if i < len(vmas) else None
@@ -211,6 +213,7 @@ class VmaList:
     ) -> None:
         """Give what is mapped in [start, end) other properties."""
         vmas = self._vmas
+        self.flags |= set_flags
         i = self._split(start)
         j = self._split(end)
         for vma in vmas[i:j]:

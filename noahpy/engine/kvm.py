@@ -82,14 +82,12 @@ class Cpu:
         """Load an extended state; False where the CPU refuses it."""
         return lib.vcpu_set_xstate(self.vcpu, ffi.from_buffer(area), len(area)) == 0  # type: ignore[no-any-return]
 
-    def fork_prepare(self) -> None:
-        """To be called before fork(2)."""
-        _check(lib.engine_fork_prepare(self.vcpu))
-
-    def fork_child(self) -> None:
-        """To be called in the child: a fresh VM with this CPU's state. Views of `regs` must be taken anew."""
-        _check(lib.engine_fork_child(self.vcpu))
-        self._bind()
+    def fork(self, arguments: bytes) -> int:
+        """clone3(2); 0 in the child, where this CPU goes on in a fresh VM and views of `regs` must be taken anew."""
+        result: int = lib.engine_fork(self.vcpu, arguments, len(arguments))
+        if result == 0:
+            self._bind()
+        return result
 
 
 def _initial_xstate() -> bytes:
