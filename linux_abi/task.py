@@ -101,6 +101,12 @@ if TYPE_CHECKING:
         def set_xstate(self, area: bytes | bytearray) -> bool:
             """Load one (the features that `area` is long enough for); False where the CPU refuses it."""
 
+        def save_xstate(self, gva: int) -> None:
+            """Have it stored at `gva` when the handler starts that the registers point to; XSAVE's header is zero before."""
+
+        def load_xstate(self, gva: int, features: int) -> None:
+            """Have `features` loaded from `gva` when the guest goes on; what can't be loaded faults then."""
+
     class Signals(Protocol):
         """What the host thread under a guest's thread does with signals (docs/design.md, D3)."""
 

@@ -33,6 +33,9 @@ struct slot {
 };
 
 static int kvm_ = -1, vm_ = -1;
+
+int vm_fd(void) { return vm_; }
+
 static struct slot *slots_;
 static unsigned slot_count_, slot_room_;
 static uint32_t *chunk_of_; /* by gva / CHUNK: number of the chunk's place, from 1 on */
@@ -212,6 +215,24 @@ static int check_capabilities(void) {
     return 0;
 }
 
+/* XCR0: x87, SSE and what of AVX, AVX-512 KVM has. */
+static uint64_t xcr0(void) {
+    for (unsigned i = 0; i < cpuid_.head.nent; i++)
+        if (cpuid_.entry[i].function == 0xd && cpuid_.entry[i].index == 0) return cpuid_.entry[i].eax & 0xe7;
+    return 3;
+}
+
+/* Bytes of the standard format for what is in XCR0: the end of its last component. */
+static size_t xsave_size(uint64_t features) {
+    size_t size = 576;
+    for (unsigned i = 0; i < cpuid_.head.nent; i++) {
+        const struct kvm_cpuid_entry2 *e = &cpuid_.entry[i];
+        bool component = e->function == 0xd && e->index > 1 && e->index < 63;
+        if (component && features >> e->index & 1 && e->ebx + e->eax > size) size = e->ebx + e->eax;
+    }
+    return size;
+}
+
 int engine_open(const char *device) {
     if (kvm_ >= 0) return -EBUSY;
     if ((kvm_ = open(device, O_RDWR | O_CLOEXEC)) < 0) return fail(-errno, "%s: %s", device, strerror(errno));
@@ -225,7 +246,8 @@ int engine_open(const char *device) {
     run_size_ = (size_t)ioctl(kvm_, KVM_GET_VCPU_MMAP_SIZE, 0);
     if ((error = hide(&kvm_))) return error;
     if ((error = vm_create())) return error;
-    if ((error = flavour_prepare())) return fail(error, "no memory for page tables");
+    if ((error = flavour_prepare()) || (error = xstate_prepare(xcr0(), xsave_size(xcr0()))))
+        return fail(error, "no memory for page tables");
     return 0;
 }
 
@@ -235,13 +257,6 @@ static void share_tsc(int fd) {
     struct kvm_device_attr attr = {.group = 0 /* KVM_VCPU_TSC_CTRL */, .attr = 0 /* KVM_VCPU_TSC_OFFSET */,
                                    .addr = (uint64_t)&offset};
     ioctl(fd, KVM_SET_DEVICE_ATTR, &attr);
-}
-
-/* XCR0: x87, SSE and what of AVX, AVX-512 KVM has. */
-static uint64_t xcr0(void) {
-    for (unsigned i = 0; i < cpuid_.head.nent; i++)
-        if (cpuid_.entry[i].function == 0xd && cpuid_.entry[i].index == 0) return cpuid_.entry[i].eax & 0xe7;
-    return 3;
 }
 
 static int vcpu_open(struct kvm_vcpu *v) {
@@ -254,7 +269,8 @@ static int vcpu_open(struct kvm_vcpu *v) {
     v->run = run;
     v->seen.regs = (struct registers *)&v->run->s.regs.regs;
     if (ioctl(v->fd, KVM_SET_CPUID2, &cpuid_)) return fail(-errno, "KVM_SET_CPUID2: %s", strerror(errno));
-    if ((error = flavour_vcpu(v))) return fail(error, "a vCPU's state was refused: %s", strerror(-error));
+    if ((error = flavour_vcpu(v)) || (error = xstate_vcpu(v)))
+        return fail(error, "a vCPU's state was refused: %s", strerror(-error));
     struct kvm_xcrs xcrs = {.nr_xcrs = 1, .xcrs = {{.xcr = 0, .value = xcr0()}}};
     if (ioctl(v->fd, KVM_SET_XCRS, &xcrs)) return fail(-errno, "KVM_SET_XCRS: %s", strerror(errno));
     share_tsc(v->fd);
@@ -308,11 +324,13 @@ static void enter(struct kvm_vcpu *v) {
         s->gs.base = v->seen.gs_base;
         v->run->kvm_dirty_regs |= KVM_SYNC_X86_SREGS;
     }
+    xstate_enter(v);
     flavour_enter(v);
 }
 
 static int leave(struct kvm_vcpu *v, enum state *state) {
     *state = flavour_leave(v);
+    if (v->load || v->save) xstate_leave(v, *state == AT_EXCEPTION);
     v->seen.fs_base = v->run->s.regs.sregs.fs.base;
     v->seen.gs_base = v->run->s.regs.sregs.gs.base;
     return *state == AT_CALL ? EXIT_SYSCALL : *state == AT_EXCEPTION ? EXIT_FAULT : EXIT_SIGNAL;
@@ -356,54 +374,6 @@ int vcpu_run(struct vcpu *seen) {
         if (seen->number >= 0 && signal_caught) return EXIT_SIGNAL;
         seen->number = -1;
     }
-}
-
-/* ---- extended state ---- */
-
-enum { XSAVE_LEGACY = 576, KVM_XSAVE = 4096 };
-
-uint64_t xstate_features(void) { return xcr0(); }
-
-size_t xstate_size(void) {
-    size_t size = XSAVE_LEGACY;
-    for (unsigned i = 0; i < cpuid_.head.nent; i++) {
-        const struct kvm_cpuid_entry2 *e = &cpuid_.entry[i];
-        bool component = e->function == 0xd && e->index > 1 && e->index < 63;
-        if (component && xcr0() >> e->index & 1 && e->ebx + e->eax > size) size = e->ebx + e->eax;
-    }
-    return size;
-}
-
-/* What KVM's calls take: at least the page of KVM_GET_XSAVE. */
-static void *xsave_area(void) {
-    static uint8_t *area;
-    static size_t size;
-    if (!area) {
-        int need = ioctl(vm_, KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2);
-        size = need > KVM_XSAVE ? ((size_t)need + 63) & ~63ul : KVM_XSAVE;
-        area = aligned_alloc(64, size);
-    }
-    if (area) memset(area, 0, size);
-    return area;
-}
-
-int vcpu_get_xstate(struct vcpu *seen, void *area) {
-    struct kvm_vcpu *v = (struct kvm_vcpu *)seen;
-    void *whole = xsave_area();
-    if (!whole) return -ENOMEM;
-    bool large = ioctl(vm_, KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2) > KVM_XSAVE;
-    if (ioctl(v->fd, large ? KVM_GET_XSAVE2 : KVM_GET_XSAVE, whole)) return -errno;
-    memcpy(area, whole, xstate_size());
-    return 0;
-}
-
-int vcpu_set_xstate(struct vcpu *seen, const void *area, size_t size) {
-    uint8_t *whole = xsave_area();
-    if (!whole) return -ENOMEM;
-    if (size > xstate_size()) size = xstate_size();
-    memcpy(whole, area, size);
-    if (size < XSAVE_LEGACY) return -EINVAL;
-    return ioctl(((struct kvm_vcpu *)seen)->fd, KVM_SET_XSAVE, whole) ? -errno : 0;
 }
 
 /* ---- fork ---- */

@@ -16,8 +16,22 @@ struct kvm_vcpu {
     int fd, index;
     struct kvm_run *run;
     struct registers user; /* of the guest, while the vCPU's own are at a way back in */
+    uint64_t load, load_features; /* the frame from which the extended state is to be loaded on the way in */
+    uint64_t save;                /* the frame to which it is to be saved */
+    struct registers after_load;
+    uint64_t *scratch; /* a page that user code can use, in the VMM */
     uint64_t *frame;       /* where exceptions push rip, cs, rflags, rsp, ss, and the error code before them */
 };
+
+int vm_fd(void);
+
+/* ---- xstate.c ---- */
+
+int xstate_prepare(uint64_t features, size_t size);
+int xstate_vcpu(struct kvm_vcpu *);
+/* Before a run, while regs are the guest's, and after one that something was to be loaded or saved in. */
+void xstate_enter(struct kvm_vcpu *);
+void xstate_leave(struct kvm_vcpu *, bool faulted);
 
 /* ---- flavour.c: all that PVM and VMX/SVM do differently ---- */
 

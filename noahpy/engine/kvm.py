@@ -82,6 +82,14 @@ class Cpu:
         """Load an extended state; False where the CPU refuses it."""
         return lib.vcpu_set_xstate(self.vcpu, ffi.from_buffer(area), len(area)) == 0  # type: ignore[no-any-return]
 
+    def save_xstate(self, gva: int) -> None:
+        """Have it stored at `gva` when the handler starts that the registers point to; XSAVE's header is zero before."""
+        _check(lib.vcpu_save_xstate(self.vcpu, gva))
+
+    def load_xstate(self, gva: int, features: int) -> None:
+        """Have `features` loaded from `gva` when the guest goes on."""
+        _check(lib.vcpu_load_xstate(self.vcpu, gva, features))
+
     def fork(self, arguments: bytes) -> int:
         """clone3(2); 0 in the child, where this CPU goes on in a fresh VM and views of `regs` must be taken anew."""
         result: int = lib.engine_fork(self.vcpu, arguments, len(arguments))

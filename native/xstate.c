@@ -1,0 +1,167 @@
+/* A vCPU's extended state (x87, SSE, AVX, AVX-512), which signal frames hold.
+ *
+ * KVM's calls for it cost as much as an exit. So the guest's own CPU does it: on its way to a handler it runs an XSAVE to the
+ * frame, on the way back from one an XRSTOR, both on a page of the engine's that user code can run. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "kvm.h"
+#include "pagetable.h"
+
+#define TRAMPOLINE (OWN_BASE + 0x4000)
+#define SCRATCH (OWN_BASE + 0x1000000) /* a page of each vCPU */
+
+enum { XSAVE_LEGACY = 576, XSAVE_HEADER = 512, XSAVE_HEADER_SIZE = 64, KVM_XSAVE = 4096, USER_CS = 0x33, USER_DS = 0x2b };
+
+/* rcx: area, edx:eax: components, r10: rdx, r11: where to go on. A handler's rax is 0. */
+static const uint8_t SAVE[] = {
+    0x48, 0x0f, 0xae, 0x21, /* xsave64 (%rcx) */
+    0x4c, 0x89, 0xd2,       /* mov %r10, %rdx */
+    0x31, 0xc0,             /* xor %eax, %eax */
+    0x41, 0xff, 0xe3,       /* jmp *%r11 */
+};
+/* rcx: area, edx:eax: components, rsp: rax, rdx, rcx and what IRET takes. */
+static const uint8_t LOAD[] = {
+    0x48, 0x0f, 0xae, 0x29, /* xrstor64 (%rcx) */
+    0x58, 0x5a, 0x59,       /* pop %rax; pop %rdx; pop %rcx */
+    0x48, 0xcf,             /* iretq */
+};
+#define LOAD_AT (TRAMPOLINE + 64)
+
+static uint64_t features_;
+static size_t size_;
+
+int xstate_prepare(uint64_t features, size_t size) {
+    uint64_t page = pool_page();
+    if (!page) return -ENOMEM;
+    features_ = features, size_ = size;
+    memcpy(pool_address(page), SAVE, sizeof SAVE);
+    memcpy((uint8_t *)pool_address(page) + (LOAD_AT - TRAMPOLINE), LOAD, sizeof LOAD);
+    return pagetable_own(TRAMPOLINE, page, PTE_U);
+}
+
+int xstate_vcpu(struct kvm_vcpu *v) {
+    uint64_t page = v->scratch ? 0 : pool_page();
+    if (v->scratch) return 0;
+    if (!page) return -ENOMEM;
+    v->scratch = pool_address(page);
+    return pagetable_own(SCRATCH + (uint64_t)v->index * GUEST_PAGE, page, PTE_U | PTE_W | PTE_NX);
+}
+
+uint64_t xstate_features(void) { return features_; }
+size_t xstate_size(void) { return size_; }
+
+/* ---- by KVM's calls ---- */
+
+/* What these take: at least a page. */
+static void *kvm_area(int vm, bool *large) {
+    static uint8_t *area;
+    static size_t size;
+    if (!area) {
+        int need = ioctl(vm, KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2);
+        size = need > KVM_XSAVE ? ((size_t)need + 63) & ~63ul : KVM_XSAVE;
+        area = aligned_alloc(64, size);
+    }
+    *large = size > KVM_XSAVE;
+    if (area) memset(area, 0, size);
+    return area;
+}
+
+static int set(struct kvm_vcpu *v, const void *area, size_t size) {
+    bool large;
+    uint8_t *whole = kvm_area(vm_fd(), &large);
+    if (!whole) return -ENOMEM;
+    if (size < XSAVE_LEGACY) return -EINVAL;
+    memcpy(whole, area, size < size_ ? size : size_);
+    return ioctl(v->fd, KVM_SET_XSAVE, whole) ? -errno : 0;
+}
+
+/* Loads now what was to be loaded on the way in. */
+static int load_now(struct kvm_vcpu *v) {
+    if (!v->load) return 0;
+    uint8_t *area = malloc(size_);
+    if (!area) return -ENOMEM;
+    int error = window_read(area, v->load, size_) < size_ ? -EFAULT : 0;
+    uint64_t saved;
+    memcpy(&saved, area + XSAVE_HEADER, sizeof saved);
+    saved &= v->load_features;
+    memset(area + XSAVE_HEADER, 0, XSAVE_HEADER_SIZE);
+    memcpy(area + XSAVE_HEADER, &saved, sizeof saved);
+    if (!error) error = set(v, area, size_);
+    free(area);
+    v->load = 0;
+    return error;
+}
+
+int vcpu_get_xstate(struct vcpu *seen, void *area) {
+    struct kvm_vcpu *v = (struct kvm_vcpu *)seen;
+    bool large;
+    int error = load_now(v);
+    void *whole = kvm_area(vm_fd(), &large);
+    if (!whole) error = -ENOMEM;
+    if (!error && ioctl(v->fd, large ? KVM_GET_XSAVE2 : KVM_GET_XSAVE, whole)) error = -errno;
+    if (!error) memcpy(area, whole, size_);
+    return error;
+}
+
+int vcpu_set_xstate(struct vcpu *seen, const void *area, size_t size) {
+    struct kvm_vcpu *v = (struct kvm_vcpu *)seen;
+    v->load = 0;
+    return set(v, area, size);
+}
+
+/* ---- by the guest's CPU ---- */
+
+int vcpu_save_xstate(struct vcpu *seen, uint64_t gva) {
+    struct kvm_vcpu *v = (struct kvm_vcpu *)seen;
+    int error = load_now(v);
+    if (error || !v->save) {
+        v->save = gva;
+        return error;
+    }
+    uint8_t *area = malloc(size_);
+    if (!area) return -ENOMEM;
+    error = vcpu_get_xstate(seen, area);
+    /* The software's bytes of the area are the frame's. */
+    enum { LEGACY_USED = 464 };
+    if (!error && (window_write(gva, area, LEGACY_USED) < LEGACY_USED ||
+                   window_write(gva + XSAVE_HEADER, area + XSAVE_HEADER, size_ - XSAVE_HEADER) < size_ - XSAVE_HEADER))
+        error = -EFAULT;
+    free(area);
+    return error;
+}
+
+int vcpu_load_xstate(struct vcpu *seen, uint64_t gva, uint64_t features) {
+    struct kvm_vcpu *v = (struct kvm_vcpu *)seen;
+    v->load = gva, v->load_features = features & features_;
+    return 0;
+}
+
+void xstate_enter(struct kvm_vcpu *v) {
+    struct registers *r = v->seen.regs;
+    if (v->load) {
+        uint64_t way[] = {r->rax, r->rdx, r->rcx, r->rip, USER_CS, r->rflags, r->rsp, USER_DS};
+        v->after_load = *r;
+        memcpy(v->scratch, way, sizeof way);
+        r->rsp = SCRATCH + (uint64_t)v->index * GUEST_PAGE;
+        r->rcx = v->load;
+        r->rax = (uint32_t)v->load_features;
+        r->rdx = v->load_features >> 32;
+        r->rip = LOAD_AT;
+    } else if (v->save) {
+        r->r10 = r->rdx;
+        r->r11 = r->rip;
+        r->rcx = v->save;
+        r->rax = (uint32_t)features_;
+        r->rdx = features_ >> 32;
+        r->rip = TRAMPOLINE;
+    }
+}
+
+void xstate_leave(struct kvm_vcpu *v, bool faulted) {
+    uint64_t at = v->seen.regs->rip - LOAD_AT;
+    if (at < sizeof LOAD) *v->seen.regs = v->after_load;
+    if (at || faulted) v->load = 0; /* else the XRSTOR is still to be done */
+    v->save = 0;
+}
