@@ -67,6 +67,7 @@ def push_frame(task: Task, signal: int, info: bytes, action: Sigaction) -> None:
     if sp < 0 or ((nested or entering) and not stack.ss_sp < sp <= stack.ss_sp + stack.ss_size):
         raise BadFrame
     vector, error_code, address = task.trap
+    mask = task.blocked if task.unsuspended is None else task.unsuspended
     flags = (stack.ss_flags & SS_AUTODISARM) | (SS_DISABLE if not stack.ss_size else SS_ONSTACK if nested else 0)
     flags -= (flags & SS_AUTODISARM) << 1  # as a C int
     values = regs.tolist()
@@ -76,8 +77,8 @@ def push_frame(task: Task, signal: int, info: bytes, action: Sigaction) -> None:
         UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS, 0,
         stack.ss_sp, flags, stack.ss_size,
         *[values[i] for i in _ORDER],
-        USER_CS, 0, 0, USER_SS, error_code, vector, task.blocked, address, fpstate,
-        task.blocked,
+        USER_CS, 0, 0, USER_SS, error_code, vector, mask, address, fpstate,
+        mask,
     )
     # fmt: on
     try:
@@ -87,6 +88,7 @@ def push_frame(task: Task, signal: int, info: bytes, action: Sigaction) -> None:
         write(sp, frame + info)
     except LinuxError:
         raise BadFrame from None
+    task.unsuspended = None
     if stack.ss_flags & SS_AUTODISARM:
         task.altstack = NO_ALTSTACK
     regs[RDI] = signal

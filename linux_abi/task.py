@@ -66,8 +66,11 @@ if TYPE_CHECKING:
         def call(self, number: int, *args: int | bytes | bytearray) -> int:
             """Make the call without the GIL; bytes are passed by address. Result or negative errno, never an exception.
 
-            Gives -ERESTART at once, having done nothing, when a caught signal waits for this task.
+            Gives -ERESTARTSYS, having done nothing, when a caught signal waits for this task or comes while the call waits
+            and its handler has SA_RESTART: the handler passes it on, and the guest makes its call again.
             """
+
+        now: Host  # the same calls, made in any case: for those that do not wait, where there is no way back
 
         def __getattr__(self, name: str) -> Callable[..., int]:
             """`host.fchmod(fd, mode)`: the same by name."""
@@ -116,13 +119,16 @@ if TYPE_CHECKING:
         caught: memoryview[int]  # one element: not 0 while a caught signal waits
 
         def set_action(self, number: int, action: int, flags: int) -> int:
-            """What the host does at signal `number`; of sigaction(2)'s flags only those about children count."""
+            """What the host does at signal `number`; of sigaction(2)'s flags SA_RESTART and those about children count."""
 
         def set_mask(self, mask: int) -> int:
-            """The host thread blocks `mask`, all but SIGSEGV and SIGBUS."""
+            """The host thread blocks `mask`, all but SIGSEGV and SIGBUS; while a caught signal waits it blocks all."""
 
         def take(self) -> tuple[int, bytes]:
             """The caught signal and its siginfo, (0, ...) if none waits. All others stay blocked until set_mask."""
+
+        def put(self, info: bytes) -> None:
+            """SIGSEGV or SIGBUS, which take() gave, waits as a caught signal again."""
 
         def die(self, number: int) -> NoReturn:
             """The process ends by the signal's default action."""
@@ -177,8 +183,9 @@ class Task:
         self.machine = machine
         self.calls = calls  # declarations, by number
         self.blocked = 0  # the signal mask as the guest set it
+        self.unsuspended: int | None = None  # the mask to go back to from that of rt_sigsuspend(2), ppoll(2) and the like
         self.kept: dict[int, bytes] = {}  # SIGSEGV and SIGBUS that were sent while blocked, with their siginfo
         self.altstack = NO_ALTSTACK
-        self.trap = (0, 0, 0)  # vector, error code, address of the exception whose signal is being delivered
-        self.clear_child_tid = 0  # set_tid_address(2)
+        self.trap = (0, 0, 0)  # vector, error code, address of the last exception that became a signal
+        self.clear_child_tid = 0  # set_tid_address(2): zeroed at the end where others see this memory
         self.robust_list = 0  # set_robust_list(2): the guest's head; the host's stays the VMM's own

@@ -35,16 +35,20 @@ int window_alias(uint64_t gva, const void *host, uint64_t length);
 
 /* ---- Host calls and signals (host.c) ------------------------------------------------------------------------------ */
 
-/* The host's system call: result or negative errno. -ERESTARTSYS (-512), nothing done, when a caught signal waits. */
+/* The host's system call: result or negative errno. -ERESTARTSYS (-512), nothing done, when a caught signal waits or, if
+ * the guest's handler has SA_RESTART, comes while the call waits. */
 long host_syscall(long number, long a, long b, long c, long d, long e, long f);
+/* The same made in any case, of calls that do not wait: to finish what was begun. */
+long host_syscall_now(long number, long a, long b, long c, long d, long e, long f);
 
 enum { ACTION_DEFAULT, ACTION_IGNORE, ACTION_CATCH };
-/* What the host thread does at a signal; `flags` of sigaction(2) that the host's kernel must know (SA_NOCLDSTOP,
- * SA_NOCLDWAIT). SIGSEGV and SIGBUS stay the VMM's while it runs; signal_die() gives them up. */
+/* What the host thread does at a signal; `flags` of sigaction(2) that the host's kernel must know (SA_RESTART,
+ * SA_NOCLDSTOP, SA_NOCLDWAIT). SIGSEGV and SIGBUS stay the VMM's while it runs; signal_die() gives them up. */
 int signal_action(int number, int action, unsigned long flags);
 /* A caught signal blocks all others until signal_take(): its siginfo (128 bytes), or 0 if none waits. The thread's mask
- * stays as it is then; signal_mask() sets it. */
+ * stays as it is then; signal_mask() sets it, and does nothing while one waits. */
 int signal_take(void *siginfo);
+void signal_put(const void *siginfo); /* SIGSEGV or SIGBUS waits again */
 int signal_mask(uint64_t mask);
 extern volatile int signal_caught; /* not 0 while one waits */
 int signal_start(void); /* at start and in a forked child: takes over SIGSEGV, SIGBUS and the kick */

@@ -15,3 +15,5 @@ long syscall_unless(volatile int *caught, long number, const long args[6]);
  * came before syscall_unless() had entered the kernel. */
 uint64_t copy_fixup(uint64_t pc);
 uint64_t syscall_fixup(uint64_t pc);
+/* Whether `pc` is where syscall_unless() comes back from the kernel. */
+bool syscall_left(uint64_t pc);

@@ -33,7 +33,8 @@ __asm__(".globl strnlen_safely\n.hidden strnlen_safely\n.type strnlen_safely,@fu
         ".size strnlen_safely, . - strnlen_safely\n");
 
 /* long syscall_unless(caught=rdi, number=rsi, args=rdx). A signal that interrupts between the comparison and the SYSCALL
- * is sent to syscall_aborted by its handler; one that comes later makes the kernel return -EINTR. */
+ * is sent to syscall_aborted by its handler, and so is one after which the kernel would make the call again: it goes back
+ * to the SYSCALL. One that comes later makes the kernel return -EINTR. */
 __asm__(".globl syscall_unless\n.hidden syscall_unless\n.type syscall_unless,@function\n"
         "syscall_unless:\n"
         "    .cfi_startproc\n"
@@ -54,6 +55,7 @@ __asm__(".globl syscall_unless\n.hidden syscall_unless\n.type syscall_unless,@fu
         "    jne syscall_aborted\n"
         "syscall_enter:\n"
         "    syscall\n"
+        "syscall_returned:\n"
         "    pop %rbx\n"
         "    .cfi_remember_state\n"
         "    .cfi_adjust_cfa_offset -8\n"
@@ -70,7 +72,7 @@ __asm__(".globl syscall_unless\n.hidden syscall_unless\n.type syscall_unless,@fu
         ".size syscall_unless, . - syscall_unless\n");
 
 extern const char copy_may_fault[], copy_done[], string_may_fault[], string_faulted[];
-extern const char syscall_check[], syscall_enter[], syscall_aborted[];
+extern const char syscall_check[], syscall_enter[], syscall_returned[], syscall_aborted[];
 
 uint64_t copy_fixup(uint64_t pc) {
     if (pc == (uint64_t)copy_may_fault) return (uint64_t)copy_done;
@@ -81,3 +83,5 @@ uint64_t copy_fixup(uint64_t pc) {
 uint64_t syscall_fixup(uint64_t pc) {
     return pc >= (uint64_t)syscall_check && pc <= (uint64_t)syscall_enter ? (uint64_t)syscall_aborted : pc;
 }
+
+bool syscall_left(uint64_t pc) { return pc == (uint64_t)syscall_returned; }

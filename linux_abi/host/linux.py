@@ -18,12 +18,16 @@ class LinuxHost:
     """Makes system calls.
 
     `raw(number, a, b, c, d, e, f)` is the native call: signed 64-bit words in, OverflowError for others, result or negative
-    errno out. `address_of(buffer)` is where bytes or a bytearray are.
+    errno out. `address_of(buffer)` is where bytes or a bytearray are. `now` makes the calls that are made in any case
+    (linux_abi.task.Host).
     """
 
-    def __init__(self, raw: Callable[..., int], address_of: Callable[[bytes | bytearray], int]) -> None:
+    def __init__(
+        self, raw: Callable[..., int], address_of: Callable[[bytes | bytearray], int], now: LinuxHost | None = None
+    ) -> None:
         self._raw = raw
         self.address_of = address_of
+        self.now = now or self
         self._vmm_path = b""
         self.resident_at_start = self._resident()
 

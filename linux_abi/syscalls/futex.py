@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import LinuxError
 from ..syscall import SYS, forward, syscall
 from ..types import Flags, In, Int, Pid, Ptr, Size, UInt, ULong
-from ..uapi.errno import EINTR, EINVAL, EPERM, ERESTART_RESTARTBLOCK
+from ..uapi.errno import EINVAL, EPERM
 from ..uapi.futex import (
     FUTEX_CMD_MASK,
     FUTEX_LOCK_PI,
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ..task import Task
 
 _WITH_TIMEOUT = frozenset((FUTEX_WAIT, FUTEX_LOCK_PI, FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI, FUTEX_LOCK_PI2))
-_GO_ON_AFTER_SIGNAL = frozenset((FUTEX_WAIT, FUTEX_WAIT_BITSET))
 
 
 @syscall(restart=SYS)
@@ -32,10 +31,7 @@ def futex(task: Task, uaddr: Ptr, futex_op: Flags[FutexOperation], val: UInt, ti
     address = task.mm.host_address
     operation = futex_op & FUTEX_CMD_MASK
     host_timeout = address(timeout) if operation in _WITH_TIMEOUT else timeout  # there it is `val2`, a number
-    result = task.host.futex(address(uaddr), futex_op, val, host_timeout, address(uaddr2), val3)
-    if result == -EINTR and timeout and operation in _GO_ON_AFTER_SIGNAL:
-        return -ERESTART_RESTARTBLOCK  # SA_RESTART holds for waits without a time-out only
-    return result
+    return task.host.futex(address(uaddr), futex_op, val, host_timeout, address(uaddr2), val3)
 
 
 @forward(restart=SYS)

@@ -6,7 +6,7 @@ A mask for the wait goes to the host's kernel, which sets and restores it as Lin
 from __future__ import annotations
 
 from ..errors import LinuxError
-from ..signals import host_mask
+from ..signals import host_mask, wait_under
 from ..syscall import BLOCK, NEVER, NOHAND, forward, syscall
 from ..types import Fd, Flags, In, InOut, Int, Out, Ptr, Size, UInt
 from ..uapi.poll import EpollFlags, EpollOperation
@@ -16,19 +16,22 @@ from ..uapi.time import Clock, TimerfdFlags, TimerfdSetFlags
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..task import Task
 
 
-def _host_sigmask(task: Task, mask: int, size: int) -> int | bytes:
-    """The host's mask for the guest's of `size` bytes at `mask`; what is amiss with it the host finds."""
+def _wait(task: Task, mask: int, size: int, wait: Callable[[int | bytes], int]) -> int:
+    """Let `wait` wait on the host under the guest's mask of `size` bytes at `mask`; what is amiss with it the host finds."""
     mm = task.mm
     if not mask or size != Sigset.size:
-        return mm.host_address(mask)
+        return wait(mm.host_address(mask))
     try:
-        raw = mm.read(mask, size)
+        given = int.from_bytes(mm.read(mask, size), "little")
     except LinuxError:
-        return mm.BAD_ADDRESS
-    return host_mask(int.from_bytes(raw, "little")).to_bytes(size, "little")
+        return wait(mm.BAD_ADDRESS)
+    host = host_mask(given).to_bytes(size, "little")
+    return wait_under(task, given, lambda: wait(host))
 
 
 # ---- poll and select ----
@@ -42,8 +45,8 @@ def poll(fds: InOut[Pollfd], nfds: UInt, timeout: Int) -> None:
 @syscall(restart=NOHAND)
 def ppoll(task: Task, fds: InOut[Pollfd], nfds: UInt, tmo_p: InOut[Timespec], sigmask: In[Sigset], sigsetsize: Size) -> int:
     """Wait for descriptors with a signal mask."""
-    address = task.mm.host_address
-    return task.host.ppoll(address(fds), nfds, address(tmo_p), _host_sigmask(task, sigmask, sigsetsize), sigsetsize)
+    host, address = task.host, task.mm.host_address
+    return _wait(task, sigmask, sigsetsize, lambda mask: host.ppoll(address(fds), nfds, address(tmo_p), mask, sigsetsize))
 
 
 @forward(restart=NOHAND)
@@ -63,18 +66,22 @@ def pselect6(
 ) -> int:
     """Wait for descriptors in bit sets with a signal mask."""
     mm, host = task.mm, task.host
-    argument: int | bytes = mm.host_address(sigmask)
-    mask: int | bytes = 0
-    if sigmask:
-        try:
-            asked = PselectSigmask.unpack(mm.read(sigmask, PselectSigmask.size))
-        except LinuxError:
-            argument = mm.BAD_ADDRESS
-        else:
-            mask = _host_sigmask(task, asked.ss, asked.ss_len)
-            argument = PselectSigmask.pack(mask if isinstance(mask, int) else host.address_of(mask), asked.ss_len)
     sets = mm.host_address(readfds), mm.host_address(writefds), mm.host_address(exceptfds)
-    return host.pselect6(nfds, *sets, mm.host_address(timeout), argument)
+
+    def wait(argument: int | bytes) -> int:
+        return host.pselect6(nfds, *sets, mm.host_address(timeout), argument)
+
+    if not sigmask:
+        return wait(0)
+    try:
+        asked = PselectSigmask.unpack(mm.read(sigmask, PselectSigmask.size))
+    except LinuxError:
+        return wait(mm.BAD_ADDRESS)
+
+    def wait_with(mask: int | bytes) -> int:
+        return wait(PselectSigmask.pack(mask if isinstance(mask, int) else host.address_of(mask), asked.ss_len))
+
+    return _wait(task, asked.ss, asked.ss_len, wait_with)
 
 
 # ---- epoll ----
@@ -111,8 +118,10 @@ def epoll_pwait(
     sigsetsize: Size,
 ) -> int:
     """Wait for events with a signal mask."""
-    fd, mask = task.group.fds.visible(epfd), _host_sigmask(task, sigmask, sigsetsize)
-    return task.host.epoll_pwait(fd, task.mm.host_address(events), maxevents, timeout, mask, sigsetsize)
+    fd, host, address = task.group.fds.visible(epfd), task.host, task.mm.host_address
+    return _wait(
+        task, sigmask, sigsetsize, lambda mask: host.epoll_pwait(fd, address(events), maxevents, timeout, mask, sigsetsize)
+    )
 
 
 @syscall(restart=NEVER)
@@ -126,9 +135,12 @@ def epoll_pwait2(
     sigsetsize: Size,
 ) -> int:
     """Wait for events with a signal mask and a time-out in nanoseconds."""
-    fd, mask = task.group.fds.visible(epfd), _host_sigmask(task, sigmask, sigsetsize)
-    address = task.mm.host_address
-    return task.host.epoll_pwait2(fd, address(events), maxevents, address(timeout), mask, sigsetsize)
+    fd, host, address = task.group.fds.visible(epfd), task.host, task.mm.host_address
+
+    def wait(mask: int | bytes) -> int:
+        return host.epoll_pwait2(fd, address(events), maxevents, address(timeout), mask, sigsetsize)
+
+    return _wait(task, sigmask, sigsetsize, wait)
 
 
 # ---- Signals and timers as descriptors ----

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import LinuxError
 from ..sigframe import NO_ALTSTACK, on_altstack
-from ..signals import DEFAULT_ACTION, SIGNALS, UNBLOCKABLE, host_mask, set_action, set_mask, sigreturn
+from ..signals import DEFAULT_ACTION, SIGNALS, UNBLOCKABLE, host_mask, set_action, set_mask, sigreturn, wait_under
 from ..syscall import NEVER, NOHAND, forward, syscall
 from ..types import In, Int, Out, Pid, Ptr, Signal, Size
 from ..uapi.errno import EFAULT, EINVAL, ENOMEM, EPERM
@@ -81,10 +81,9 @@ def rt_sigsuspend(task: Task, unewset: In[Sigset], sigsetsize: Size) -> int:
     """Wait for a signal under another mask."""
     if sigsetsize != SIGSET:
         return -EINVAL
-    mask = int.from_bytes(task.mm.read(unewset, SIGSET), "little") & ~UNBLOCKABLE
-    if due := [number for number in task.kept if not mask >> (number - 1) & 1]:
-        set_mask(task, task.blocked & ~(1 << (due[0] - 1)))
-    return task.host.rt_sigsuspend(host_mask(mask).to_bytes(SIGSET, "little"), SIGSET)
+    mask = int.from_bytes(task.mm.read(unewset, SIGSET), "little")
+    host = host_mask(mask).to_bytes(SIGSET, "little")
+    return wait_under(task, mask, lambda: task.host.rt_sigsuspend(host, SIGSET))
 
 
 @syscall(restart=NEVER)

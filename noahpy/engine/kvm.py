@@ -120,6 +120,7 @@ class Signals:
         self.caught = memoryview(ffi.buffer(ffi.addressof(lib, "signal_caught"), 4)).cast("i")
         self.set_action = lib.signal_action
         self.set_mask = lib.signal_mask
+        self.put = lib.signal_put
         self.die = lib.signal_die
 
     def take(self) -> tuple[int, bytes]:
@@ -156,7 +157,11 @@ def probe() -> dict[str, object]:
 
 def host() -> LinuxHost:
     """The host's system calls."""
-    return LinuxHost(lib.host_syscall, lambda buffer: int(ffi.cast("intptr_t", ffi.from_buffer(buffer))))
+
+    def address_of(buffer: bytes | bytearray) -> int:
+        return int(ffi.cast("intptr_t", ffi.from_buffer(buffer)))
+
+    return LinuxHost(lib.host_syscall, address_of, LinuxHost(lib.host_syscall_now, address_of))
 
 
 def fault(cpu: Cpu) -> tuple[int, int, int]:
