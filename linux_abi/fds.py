@@ -68,3 +68,24 @@ class FdTable:
             return [(first, last)]
         parts = [(first, self.hidden_base - 1), (end, last)]
         return [(a, b) for a, b in parts if a <= b]
+
+
+class Room:
+    """While it is entered, descriptors can be opened though the guest has as many as its RLIMIT_NOFILE allows.
+
+    They get hidden numbers then.
+    """
+
+    def __init__(self, fds: FdTable, host: Host) -> None:
+        self.fds = fds
+        self.host = host.now
+
+    def __enter__(self) -> None:
+        limit = bytearray(Rlimit.size)
+        self.host.prlimit64(0, RLIMIT_NOFILE, 0, limit)
+        self._guest = Rlimit.unpack(limit)
+        wide = max(self._guest.rlim_cur, self.fds.hidden_base + self.fds.hidden_count)
+        self.host.prlimit64(0, RLIMIT_NOFILE, bytes(self._guest.replace(rlim_cur=min(wide, self._guest.rlim_max))), 0)
+
+    def __exit__(self, *error: object) -> None:
+        self.host.prlimit64(0, RLIMIT_NOFILE, bytes(self._guest), 0)

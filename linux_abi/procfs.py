@@ -76,7 +76,7 @@ def followed(task: Task, path: bytes, dirfd: int = AT_FDCWD) -> bytes:
 
 def _named(task: Task, dirfd: int, path: int | bytes) -> bytes:
     """Which file of the guest's own in procfs a host path names, as `_file_of`; a link is not followed."""
-    fd = task.host.openat(dirfd, path, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0)
+    fd = task.host.now.openat(dirfd, path, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0)
     if fd < 0:
         return b""
     name = _file_of(task, fd)
@@ -91,8 +91,8 @@ def _file_of(task: Task, fd: int) -> bytes:
     name = _own_file(task, task.host.path_of(fd))
     if name:
         status = bytearray(Statfs.size)
-        if task.host.fstatfs(fd, status) == 0 and Statfs.unpack(status).f_type != PROC_SUPER_MAGIC:
-            return b""  # a caught signal makes the host call fail and leaves it to the path to tell
+        if task.host.now.fstatfs(fd, status) == 0 and Statfs.unpack(status).f_type != PROC_SUPER_MAGIC:
+            return b""
     return name
 
 

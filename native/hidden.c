@@ -34,7 +34,7 @@ static int move_all(int from, int base) {
     bool up = base > base_; /* then from the top: a new number may be the next one's old number */
     for (int n = 0; n < count_ - from && !error; n++) {
         int i = up ? count_ - 1 - n : from + n;
-        if (owner_[i]) error = move(owner_[i], base + i);
+        if (owner_[i] && *owner_[i] != base + i) error = move(owner_[i], base + i);
     }
     setrlimit(RLIMIT_NOFILE, &guest);
     return error;

@@ -1,73 +1,90 @@
 """vfork(2): the parent waits for its child's execve or end, and sees what the child has written to memory until then.
 
-The child has a copy of the memory. A child that ends without an execve sends the pages that it has written through a pipe:
-posix_spawn(3) and many callers of vfork leave an errno there.
+The child has a copy of the memory; it sends the pages that it has written: posix_spawn(3) and many callers of vfork leave an
+errno there. The connection has hidden descriptors, and its end is the child's.
 """
 
 from __future__ import annotations
 
-import os
 from struct import Struct
+
+from linux_abi.errors import LinuxError
+from linux_abi.fds import Room
+from linux_abi.uapi.errno import EINTR
+from linux_abi.uapi.socket import AF_UNIX, MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_STREAM
 
 from ._native import lib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from linux_abi.task import Task
+
     from .memory import AddressSpace
 
 _PAGE = 4096
 _RECORD = Struct("<QQ")  # address and number of bytes that follow
-_EXCLUSIVE, _PRESENT = 1 << 56, 1 << 63  # proc_pid_pagemap(5)
+_WRITTEN = 0x81  # the highest byte of an entry in proc_pid_pagemap(5): present, of no file, this process's alone
 
 
-class VforkParent:
-    """The parent's side, made before the fork."""
+class Vfork:
+    """A parent and its child: made before the fork (in a `Room`), then each calls its own half of the rest."""
 
-    def __init__(self, shares_memory: bool) -> None:
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.host = task.host.now
+        ends = bytearray(8)
+        error = self.host.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)
+        if error < 0:
+            raise LinuxError(-error)
+        self._parents, self._childs = [lib.hidden_keep(int.from_bytes(ends[i : i + 4], "little")) for i in (0, 4)]
+
+    # ---- In the parent ----
+
+    def wait(self, mm: AddressSpace) -> None:
+        """Wait until the child has called execve or ended; what it has written is this process's then."""
+        lib.hidden_release(self._childs)
+        with open(lib.hidden_fd(self._parents), "rb", closefd=False) as stream:
+            while len(head := stream.read(_RECORD.size)) == _RECORD.size:
+                address, size = _RECORD.unpack(head)
+                mm.window.write(address, stream.read(size))
+        lib.hidden_release(self._parents)
+
+    def cancel(self) -> None:
+        """There is no child."""
+        lib.hidden_release(self._childs)
+        lib.hidden_release(self._parents)
+
+    # ---- In the child ----
+
+    def begin(self, shares_memory: bool) -> None:
+        """To be called first. Not all children of CLONE_VFORK share their memory."""
         self.shares_memory = shares_memory
-        self._read, self._write = os.pipe()
+        lib.hidden_release(self._parents)
 
-    def child(self) -> VforkChild:
-        """To be called in the child."""
-        os.close(self._read)
-        return VforkChild(self._write, self.shares_memory)
-
-    def wait(self, mm: AddressSpace, pid: int) -> None:
-        """Wait until the child has called execve or ended; its memory is this process's then."""
-        os.close(self._write)
-        if pid > 0:
-            with os.fdopen(self._read, "rb") as stream:
-                while head := stream.read(_RECORD.size):
-                    address, size = _RECORD.unpack(head)
-                    mm.window.write(address, stream.read(size))
-        else:
-            os.close(self._read)
-
-
-class VforkChild:
-    """The child's side, until its execve or end; its descriptor is out of the guest's reach."""
-
-    def __init__(self, write: int, shares_memory: bool) -> None:
-        self.shares_memory = shares_memory
-        self._fd = lib.hidden_keep(write)
+    def finish(self, mm: AddressSpace) -> None:
+        """The parent may go on, with the pages of private memory that are the child's alone: those written since the fork."""
+        if self.shares_memory:
+            self._send_memory(mm)
+        self.release()
 
     def release(self) -> None:
-        """The parent may go on."""
-        lib.hidden_release(self._fd)
+        """The parent may go on: it does not wait for this process."""
+        lib.hidden_release(self._childs)
 
-    def send_memory(self, mm: AddressSpace) -> None:
-        """The parent gets the pages of private memory that are this process's alone: those written since the fork."""
-        if not self.shares_memory:
-            return
-        with open("/proc/self/pagemap", "rb", buffering=0) as pagemap:
+    def _send_memory(self, mm: AddressSpace) -> None:
+        with Room(self.task.group.fds, self.host), open("/proc/self/pagemap", "rb", buffering=0) as pagemap:
             for start, end in mm.writable():
                 pagemap.seek((mm.window.base + start) // _PAGE * 8)
-                entries = memoryview(pagemap.read((end - start) // _PAGE * 8)).cast("Q")
-                for i, entry in enumerate(entries):
-                    if entry & _EXCLUSIVE and entry & _PRESENT:
-                        self._send(start + i * _PAGE, mm.window.read(start + i * _PAGE, _PAGE))
+                states = pagemap.read((end - start) // _PAGE * 8)[7::8]
+                place = states.find(_WRITTEN)
+                while place >= 0:
+                    page = start + place * _PAGE
+                    self._send(_RECORD.pack(page, _PAGE) + mm.window.read(page, _PAGE))
+                    place = states.find(_WRITTEN, place + 1)
 
-    def _send(self, address: int, page: bytes) -> None:
-        data = _RECORD.pack(address, len(page)) + page
+    def _send(self, data: bytes) -> None:
         while data:
-            data = data[os.write(lib.hidden_fd(self._fd), data) :]
+            sent = self.host.sendto(lib.hidden_fd(self._childs), data, len(data), MSG_NOSIGNAL, 0, 0)
+            if sent < 0 and sent != -EINTR:
+                return  # the parent is gone
+            data = data[max(sent, 0) :]

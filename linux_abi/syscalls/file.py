@@ -187,11 +187,12 @@ def close(fd: Fd) -> None:
 @syscall
 def close_range(task: Task, first: UInt, last: UInt, flags: Flags[CloseRangeFlags]) -> int:
     """Close all descriptors of a range, or mark them close-on-exec; the VMM's own stay."""
+    host = task.host.now
     if first > last:
-        return task.host.close_range(first, last, flags)
+        return host.close_range(first, last, flags)
     # Where only hidden ones are meant the flags are still looked at: on the last number, which no file can have.
     for start, end in task.group.fds.ranges(first, last) or [(0xFFFFFFFF, 0xFFFFFFFF)]:
-        result = task.host.close_range(start, end, flags)
+        result = host.close_range(start, end, flags)
         if result < 0:
             return result
     return 0
@@ -206,8 +207,8 @@ def dup(oldfd: Fd) -> None:
 def dup2(task: Task, oldfd: Fd, newfd: Fd) -> int:
     """Duplicate a descriptor to a number."""
     fds = task.group.fds
-    if task.host.fcntl(fds.visible(oldfd), F_GETFD, 0) >= 0:
-        fds.make_way(task.host, newfd)
+    if task.host.now.fcntl(fds.visible(oldfd), F_GETFD, 0) >= 0:
+        fds.make_way(task.host.now, newfd)
     return task.host.dup2(fds.visible(oldfd), fds.visible(newfd))
 
 
@@ -215,8 +216,8 @@ def dup2(task: Task, oldfd: Fd, newfd: Fd) -> int:
 def dup3(task: Task, oldfd: Fd, newfd: Fd, flags: Flags[DupFlags]) -> int:
     """Duplicate a descriptor to a number, with flags."""
     fds = task.group.fds
-    if task.host.fcntl(fds.visible(oldfd), F_GETFD, 0) >= 0:
-        fds.make_way(task.host, newfd)
+    if task.host.now.fcntl(fds.visible(oldfd), F_GETFD, 0) >= 0:
+        fds.make_way(task.host.now, newfd)
     return task.host.dup3(fds.visible(oldfd), fds.visible(newfd), flags)
 
 

@@ -132,7 +132,8 @@ def shmat(task: Task, shmid: Int, shmaddr: Ptr, shmflg: Flags[ShmatFlags]) -> in
         raise LinuxError(EINVAL)
 
     status = bytearray(_SHMID_DS_SIZE)
-    result = task.host.shmctl(shmid, IPC_STAT, status)
+    host = task.host.now
+    result = host.shmctl(shmid, IPC_STAT, status)
     if result < 0:
         return result
     size = -(-int.from_bytes(status[_SHM_SEGSZ], "little") // _PAGE) * _PAGE
@@ -145,7 +146,7 @@ def shmat(task: Task, shmid: Int, shmaddr: Ptr, shmflg: Flags[ShmatFlags]) -> in
         place = mm.mmap(addr, size, prot, flags, -1, 0)
     except LinuxError as error:
         raise LinuxError(EINVAL if error.errno == EEXIST else error.errno) from None
-    result = task.host.shmat(shmid, mm.host_address(place), (shmflg | SHM_REMAP) & ~SHM_RND)
+    result = host.shmat(shmid, mm.host_address(place), (shmflg | SHM_REMAP) & ~SHM_RND)
     if result < 0:
         mm.munmap(place, size)
         return result

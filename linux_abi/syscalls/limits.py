@@ -2,7 +2,7 @@
 
 Most bind the host's process as they would the guest's, and are the host's. Those on memory would bind the VMM's own, of
 which the window alone is more than any sane limit: the guest's are kept in its ThreadGroup, and its address space keeps to
-them. RLIMIT_NOFILE also says where the VMM's descriptors lie (fds.py).
+them. RLIMIT_NOFILE also says where the VMM's descriptors lie (fds.py): the host's hard limit is never lowered.
 """
 
 from __future__ import annotations
@@ -25,10 +25,16 @@ _KEPT = frozenset((RLIMIT_DATA, RLIMIT_STACK, RLIMIT_AS))
 def limit(task: Task, resource: int) -> Rlimit:
     """Look up the guest's limit; EINVAL for a resource that the host does not know."""
     kept = task.group.limits.get(resource)
-    if kept is not None:
-        return kept
+    if kept is None:
+        return _host_limit(task, resource)
+    if resource == RLIMIT_NOFILE:
+        return kept.replace(rlim_cur=_host_limit(task, resource).rlim_cur)
+    return kept
+
+
+def _host_limit(task: Task, resource: int) -> Rlimit:
     old = bytearray(Rlimit.size)
-    result = task.host.prlimit64(0, resource, 0, old)
+    result = task.host.now.prlimit64(0, resource, 0, old)
     if result < 0:
         raise LinuxError(-result)
     return Rlimit.unpack(old)
@@ -36,18 +42,25 @@ def limit(task: Task, resource: int) -> Rlimit:
 
 def set_limit(task: Task, resource: int, new: Rlimit) -> None:
     """Change the guest's limit, in Linux's order of checks."""
-    if resource in _KEPT:
+    if resource in _KEPT or resource == RLIMIT_NOFILE:
         old = limit(task, resource)
         if new.rlim_cur > new.rlim_max:
             raise LinuxError(EINVAL)
         if new.rlim_max > old.rlim_max and not _may_raise(task):
             raise LinuxError(EPERM)
-        task.group.limits[resource] = new
+    if resource in _KEPT:
         task.mm.set_limit(resource, new.rlim_cur)
-        return
-    if resource == RLIMIT_NOFILE and new.rlim_cur <= new.rlim_max:
+    else:
+        _set_host_limit(task, resource, new)
+    if resource in _KEPT or resource == RLIMIT_NOFILE:
+        task.group.limits[resource] = new
+
+
+def _set_host_limit(task: Task, resource: int, new: Rlimit) -> None:
+    if resource == RLIMIT_NOFILE:  # the hard limit that the guest gives up is needed for what lies above the soft one
         task.group.fds.make_room(new.rlim_cur)
-    result = task.host.prlimit64(0, resource, bytes(new), 0)
+        new = new.replace(rlim_max=max(new.rlim_max, _host_limit(task, resource).rlim_max))
+    result = task.host.now.prlimit64(0, resource, bytes(new), 0)
     if result < 0:
         raise LinuxError(-result)
 
@@ -55,7 +68,7 @@ def set_limit(task: Task, resource: int, new: Rlimit) -> None:
 def _may_raise(task: Task) -> bool:
     """Whether the thread has CAP_SYS_RESOURCE (capabilities(7))."""
     data = bytearray(2 * CapData.size)
-    result = task.host.capget(CapHeader.pack(_LINUX_CAPABILITY_VERSION_3, 0), data)
+    result = task.host.now.capget(CapHeader.pack(_LINUX_CAPABILITY_VERSION_3, 0), data)
     if result < 0:
         raise LinuxError(-result)
     return bool(CapData.unpack_from(data).effective >> CAP_SYS_RESOURCE & 1)
@@ -78,7 +91,7 @@ def setrlimit(task: Task, resource: Flags[Resource], rlim: In[Rlimit]) -> int:
 @syscall(missing="of another guest process, memory limits are its VMM's")
 def prlimit64(task: Task, pid: Pid, resource: Flags[Resource], new_limit: In[Rlimit], old_limit: Out[Rlimit]) -> int:
     """Get and set a process's limits."""
-    mm, host = task.mm, task.host
+    mm, host = task.mm, task.host.now
     if pid not in (0, host.getpid(), host.gettid()):
         return host.prlimit64(pid, resource, mm.host_address(new_limit), mm.host_address(old_limit))
     new = Rlimit.unpack(mm.read(new_limit, Rlimit.size)) if new_limit else None

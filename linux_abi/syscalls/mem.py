@@ -110,7 +110,7 @@ def remap_file_pages(task: Task, addr: Ptr, size: Size, prot: Int, pgoff: Size, 
     """Show another part of a file in a shared mapping of it."""
     start = addr & ~_OFFSET
     end = start + (size & ~_OFFSET)
-    result = task.host.remap_file_pages(task.mm.host_address(addr), size, prot, pgoff, flags)
+    result = task.host.now.remap_file_pages(task.mm.host_address(addr), size, prot, pgoff, flags)
     if not result:
         task.mm.refile(start, end, pgoff * _PAGE)
     return result
@@ -148,7 +148,7 @@ def userfaultfd(flags: Int) -> None:
 @syscall(missing="MADV_GUARD_INSTALL gives EINVAL, as before Linux 6.13")
 def madvise(task: Task, addr: Ptr, length: Size, advice: Flags[Advice]) -> int:
     """Advise how memory will be used."""
-    host, mm = task.host, task.mm
+    host, mm = task.host.now, task.mm
     size = length + _OFFSET & ~_OFFSET & _WORD
     end = addr + size
     error = host.madvise(mm.host_address(_PAGE), 0, advice)  # nothing but the check of `advice`
@@ -229,7 +229,7 @@ def mincore(task: Task, addr: Ptr, length: Size, vec: Ptr) -> int:
 @syscall
 def msync(task: Task, addr: Ptr, length: Size, flags: Flags[MsyncFlags]) -> int:
     """Write a file's mapped pages back."""
-    host, mm = task.host, task.mm
+    host, mm = task.host.now, task.mm
     error = host.msync(mm.host_address(_PAGE), 0, flags)  # nothing but the check of `flags`
     if error:
         return error
@@ -269,19 +269,19 @@ def _lock(task: Task, call: Callable[..., int], addr: int, length: int, *flags: 
 @syscall
 def mlock(task: Task, addr: Ptr, len: Size) -> int:
     """Keep pages in memory."""
-    return _lock(task, task.host.mlock, addr, len)
+    return _lock(task, task.host.now.mlock, addr, len)
 
 
 @syscall
 def mlock2(task: Task, addr: Ptr, len: Size, flags: Flags[MlockFlags]) -> int:
     """Keep pages in memory, from now on or once they are there."""
-    return _lock(task, task.host.mlock2, addr, len, flags)
+    return _lock(task, task.host.now.mlock2, addr, len, flags)
 
 
 @syscall
 def munlock(task: Task, addr: Ptr, len: Size) -> int:
     """Let pages leave memory."""
-    return _lock(task, task.host.munlock, addr, len, on=False)
+    return _lock(task, task.host.now.munlock, addr, len, on=False)
 
 
 @syscall(missing="MCL_ONFAULT of later mappings locks them at once")
@@ -289,7 +289,7 @@ def mlockall(task: Task, flags: Flags[MlockallFlags]) -> int:
     """Keep all of the guest's pages in memory, those of now or of later."""
     if not flags or flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) or flags == MCL_ONFAULT:
         raise LinuxError(EINVAL)
-    host, mm = task.host, task.mm
+    host, mm = task.host.now, task.mm
     error = host.mlock(0, 0)  # EPERM for who may not lock at all
     if error:
         return error
@@ -309,7 +309,7 @@ def munlockall(task: Task) -> int:
     mm = task.mm
     mm.lock_future = 0
     for low, high in mm.runs(0, _WORD):
-        task.host.munlock(mm.host_address(low), high - low)
+        task.host.now.munlock(mm.host_address(low), high - low)
         mm.locked(low, high, on=False)
     return 0
 

@@ -109,7 +109,8 @@ def timer_create(task: Task, clockid: Int, sevp: In[Sigevent], timerid: Ptr) -> 
     try:
         task.mm.write(timerid, created)
     except LinuxError:
-        timer_delete(task, Int(number))
+        task.host.now.timer_delete(number)
+        task.group.timers.discard(number)
         raise
     return 0
 
