@@ -1,0 +1,144 @@
+"""`python -m tests.bench` (make bench): the same work natively, in noahpy, and in its peers where they are installed.
+
+One interleaved run: in each round every engine does every benchmark once, so that what else the machine does strikes all
+alike. Printed are medians and their ratio to the native one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tests.conftest import CACHE, noahpy_command
+
+HERE = Path(__file__).parent
+PEERS = {"qemu-user": "qemu-x86_64", "proot": "proot"}
+UNITS = (("ns", 1.0), ("µs", 1e3), ("ms", 1e6), ("s", 1e9))
+
+Samples = dict[str, dict[str, list[float]]]  # benchmark -> engine -> nanoseconds
+
+
+def build() -> Path:
+    program = CACHE / "bench" / "bench"
+    source = HERE / "bench.c"
+    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
+        program.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["gcc", "-O2", "-static", source, "-o", program], check=True)
+    return program
+
+
+def engines() -> dict[str, list[str]]:
+    found = {name: [command] for name, command in PEERS.items() if shutil.which(command)}
+    return {"native": [], "noahpy": noahpy_command(), **found}
+
+
+def inside(program: Path, name: str) -> Callable[[list[str]], float]:
+    """What the program itself measures: nanoseconds an operation."""
+
+    def measure(command: list[str]) -> float:
+        return float(subprocess.run([*command, program, name], check=True, capture_output=True, timeout=300).stdout)
+
+    return measure
+
+
+def outside(*argv: str | Path) -> Callable[[list[str]], float]:
+    """Nanoseconds from a program's start to its end, seen from here."""
+
+    def measure(command: list[str]) -> float:
+        start = time.perf_counter_ns()
+        subprocess.run([*command, *argv], check=True, capture_output=True, timeout=300)
+        return time.perf_counter_ns() - start
+
+    return measure
+
+
+def benchmarks(program: Path) -> dict[str, Callable[[list[str]], float]]:
+    names = subprocess.run([program], check=True, capture_output=True, text=True).stdout.splitlines()
+    python = os.path.realpath(sys.executable)
+    return {
+        **{name: inside(program, name) for name in names},
+        "start: static program": outside(program, "nothing"),
+        "start: python -S -c pass": outside(python, "-S", "-c", "pass"),
+    }
+
+
+def measure(chosen: dict[str, Callable[[list[str]], float]], rounds: int) -> Samples:
+    samples: Samples = {name: {} for name in chosen}
+    for number in range(rounds):
+        for name, once in chosen.items():
+            for engine, command in engines().items():
+                progress(f"round {number + 1} of {rounds}: {name}, {engine}")
+                try:
+                    samples[name].setdefault(engine, []).append(once(command))
+                except (subprocess.SubprocessError, ValueError):
+                    if engine == "native":
+                        raise
+    progress("")
+    return samples
+
+
+def progress(text: str) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()
+
+
+def in_unit(nanoseconds: float) -> str:
+    unit, size = next(((u, s) for u, s in reversed(UNITS) if nanoseconds >= s), UNITS[0])
+    return f"{nanoseconds / size:.3g} {unit}"
+
+
+def table(samples: Samples) -> Iterator[str]:
+    columns = list(engines())
+    yield f"{'':26}" + "".join(f"{name:>18}" for name in columns)
+    for name, by_engine in samples.items():
+        native = statistics.median(by_engine["native"])
+        cells = []
+        for engine in columns:
+            if values := by_engine.get(engine):
+                median = statistics.median(values)
+                cells.append(f"{in_unit(median):>9}" + (f"{median / native:>8.2f}×" if engine != "native" else f"{'':9}"))
+            else:
+                cells.append(f"{'fails':>9}{'':9}")
+        yield f"{name:26}" + "".join(cells)
+
+
+def start_over_python(samples: Samples) -> float | None:
+    """How much longer noahpy takes to start a static program than its own interpreter takes to do nothing: nanoseconds."""
+    static, python = samples.get("start: static program"), samples.get("start: python -S -c pass")
+    if not static or not python or "noahpy" not in static:
+        return None
+    return statistics.median(static["noahpy"]) - statistics.median(python["native"])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make bench, or python -m tests.bench", description=__doc__.split("\n")[0])
+    parser.add_argument("names", nargs="*", help="these benchmarks only")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each is run (default: 5)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all samples, in nanoseconds, to FILE")
+    options = parser.parse_args()
+    known = benchmarks(build())
+    if unknown := sorted(set(options.names) - set(known)):
+        parser.error(f"there is no {', '.join(unknown)}; there are: {', '.join(known)}")
+    samples = measure({name: once for name, once in known.items() if not options.names or name in options.names}, options.rounds)
+    print("\n".join(table(samples)))
+    if (over := start_over_python(samples)) is not None:
+        print(f"\nnoahpy's start of a static program takes {in_unit(over)} more than python -S -c pass takes natively.")
+    if options.json:
+        medians = {name: {e: statistics.median(v) for e, v in row.items()} for name, row in samples.items()}
+        about = {"kernel": platform.release(), "python": platform.python_version(), "cpus": os.cpu_count(), "rounds": options.rounds}
+        options.json.write_text(json.dumps({**about, "unit": "ns", "medians": medians, "samples": samples}, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
