@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from .fds import FdTable
     from .syscall import Syscall
-    from .uapi.structs import Rlimit, Sigaction
+    from .uapi.structs import CloneArgs, Rlimit, Sigaction
 
     class Memory(Protocol):
         """The guest's address space (`noahpy.memory`). Addresses are the guest's unless called host."""
@@ -125,7 +125,10 @@ if TYPE_CHECKING:
             """The host thread blocks `mask`, all but SIGSEGV and SIGBUS; while a caught signal waits it blocks all."""
 
         def take(self) -> tuple[int, bytes]:
-            """The caught signal and its siginfo, (0, ...) if none waits. All others stay blocked until set_mask."""
+            """The caught signal and its siginfo, (0, ...) if none waits. All others stay blocked until set_mask.
+
+            A negative number: another thread wants this one to look up (`Machine.kicked`).
+            """
 
         def put(self, info: bytes) -> None:
             """SIGSEGV or SIGBUS, which take() gave, waits as a caught signal again."""
@@ -134,13 +137,23 @@ if TYPE_CHECKING:
             """The process ends by the signal's default action."""
 
     class Machine(Protocol):
-        """What a process can do as a whole (`noahpy.run`)."""
+        """What a process can do as a whole (`noahpy.process`)."""
 
-        def fork(self, flags: int, arguments: bytes) -> int:
-            """clone3(2) with these arguments for a process with memory of its own: 0 in the child, whose VM is fresh."""
+        def fork(self, task: Task, args: CloneArgs, host_args: bytes) -> int:
+            """clone3(2) for a process with memory of its own: 0 in the child, whose VM is fresh. The addresses in
+            `host_args` are the host's."""
 
-        def execute(self, path: bytes, execfn: bytes, argv: Iterable[bytes], envp: Iterable[bytes]) -> None:
+        def spawn(self, task: Task, args: CloneArgs) -> int:
+            """clone3(2) for a thread: its number or a negative errno."""
+
+        def execute(self, task: Task, path: bytes, execfn: bytes, argv: Iterable[bytes], envp: Iterable[bytes]) -> None:
             """Replace the program by the one at `path`, which it knows as `execfn`; LinuxError while it can still go on."""
+
+        def exit(self, task: Task, status: int, group: bool) -> bool:
+            """The thread or its process ends; True if its host thread goes on with another thread's execve."""
+
+        def kicked(self, task: Task) -> None:
+            """Another thread has kicked this one: TaskStopped if it must end."""
 
     from collections.abc import Callable, Iterable
 
@@ -151,6 +164,10 @@ class TaskExit(Exception):
     def __init__(self, status: int, group: bool) -> None:
         self.status = status
         self.group = group
+
+
+class TaskStopped(Exception):
+    """A guest thread ends because another one of its process executes a program."""
 
 
 class ThreadGroup:
@@ -182,6 +199,7 @@ class Task:
         self.signals = signals
         self.machine = machine
         self.calls = calls  # declarations, by number
+        self.tid = host.getpid()  # of a process's first thread
         self.blocked = 0  # the signal mask as the guest set it
         self.unsuspended: int | None = None  # the mask to go back to from that of rt_sigsuspend(2), ppoll(2) and the like
         self.kept: dict[int, bytes] = {}  # SIGSEGV and SIGBUS that were sent while blocked, with their siginfo
@@ -189,3 +207,9 @@ class Task:
         self.trap = (0, 0, 0)  # vector, error code, address of the last exception that became a signal
         self.clear_child_tid = 0  # set_tid_address(2): zeroed at the end where others see this memory
         self.robust_list = 0  # set_robust_list(2): the guest's head; the host's stays the VMM's own
+
+    def sibling(self, cpu: Cpu) -> Task:
+        """A new thread of the same process, whose host thread has yet to say its number and take its signals."""
+        task = Task(self.group, self.mm, self.host, cpu, self.signals, self.machine, self.calls)
+        task.blocked = self.blocked
+        return task

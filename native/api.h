@@ -50,8 +50,11 @@ int signal_action(int number, int action, unsigned long flags);
 int signal_take(void *siginfo);
 void signal_put(const void *siginfo); /* SIGSEGV or SIGBUS waits again */
 int signal_mask(uint64_t mask);
-extern volatile int signal_caught; /* not 0 while one waits */
-int signal_start(void); /* at start and in a forked child: takes over SIGSEGV, SIGBUS and the kick */
+volatile int *signal_caught(void); /* the calling thread's: not 0 while one waits */
+int signal_start(void);            /* at each thread's start: takes over SIGSEGV and SIGBUS */
+void signal_end(void);             /* at its end */
+enum { SIGNAL_KICK = -1 };         /* what is caught by thread_kick() */
+int thread_kick(int tid);          /* makes a thread of this process leave its host call or vCPU */
 void signal_die(int number); /* the process ends by `number` as by default action */
 
 /* ---- The engine ---------------------------------------------------------------------------------------------------- */
@@ -68,7 +71,7 @@ struct registers { /* struct kvm_regs */
     uint64_t rax, rbx, rcx, rdx, rsi, rdi, rsp, rbp, r8, r9, r10, r11, r12, r13, r14, r15, rip, rflags;
 };
 
-/* A virtual CPU. After EXIT_SYSCALL rip is behind the SYSCALL instruction, rcx and r11 as the CPU leaves them; after
+/* A virtual CPU, used by one thread at a time. After EXIT_SYSCALL rip is behind the SYSCALL instruction, rcx and r11 as the CPU leaves them; after
  * EXIT_FAULT all registers are as at the faulting instruction. What is written here holds from the next run on. */
 struct vcpu {
     struct registers *regs;
@@ -83,7 +86,7 @@ const char *engine_flavour(void);    /* "PVM" or "SVM/VMX": known after the firs
 const char *engine_error(void);
 struct vcpu *vcpu_create(void); /* NULL: engine_error() */
 int vcpu_run(struct vcpu *);    /* EXIT_*; finishes fast calls by itself */
-void vcpu_destroy(struct vcpu *);
+void vcpu_destroy(struct vcpu *); /* another thread may have it from now on */
 /* Extended state in XSAVE's standard format (SDM vol. 1, 13.4): `xstate_size()` bytes for the features in XCR0. */
 size_t xstate_size(void);
 uint64_t xstate_features(void);
@@ -94,8 +97,11 @@ int vcpu_set_xstate(struct vcpu *, const void *area, size_t size);
 int vcpu_save_xstate(struct vcpu *, uint64_t gva);
 int vcpu_load_xstate(struct vcpu *, uint64_t gva, uint64_t features);
 /* clone3(2) with memory of its own for the child, in which `cpu` goes on in a fresh VM (regs moves): result or negative
- * errno. The caller has blocked all signals. */
+ * errno. The caller has blocked all signals, and is the process's only thread. */
 long engine_fork(struct vcpu *cpu, const void *clone_args, size_t size);
+/* The same around a fork(2) of Python's, for a process of several threads. */
+int engine_fork_prepare(struct vcpu *cpu);
+int engine_fork_child(struct vcpu *cpu);
 /* Nanoseconds of one exit and re-entry, the median of `rounds` on a scratch vCPU. */
 double engine_exit_cost(int rounds);
 

@@ -6,13 +6,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { HIDDEN_MAX = 64 };
+/* Room for a vCPU's of each thread, and less where the hard limit is near. */
+enum { HIDDEN_MAX = 4096, HIDDEN_LEAST = 512 };
 
 static int *owner_[HIDDEN_MAX]; /* the variable that holds the descriptor of each place */
-static int base_ = -1, count_;
+static int base_ = -1, count_, room_ = HIDDEN_MAX;
 
 int hidden_base(void) { return base_ < 0 ? 1 << 30 : base_; }
-int hidden_count(void) { return base_ < 0 ? 0 : HIDDEN_MAX; }
+int hidden_count(void) { return base_ < 0 ? 0 : room_; }
 
 /* Moves *fd to number `to` while the limit allows it. */
 static int move(int *fd, int to) {
@@ -27,7 +28,7 @@ static int move(int *fd, int to) {
 static int move_all(int from, int base) {
     struct rlimit guest, wide;
     if (getrlimit(RLIMIT_NOFILE, &guest)) return -errno;
-    rlim_t need = (rlim_t)base + HIDDEN_MAX;
+    rlim_t need = (rlim_t)base + (rlim_t)room_;
     wide = (struct rlimit){guest.rlim_cur > need ? guest.rlim_cur : need, guest.rlim_max > need ? guest.rlim_max : need};
     if (setrlimit(RLIMIT_NOFILE, &wide)) return -errno; /* EPERM: the hard limit is in the way */
     int error = 0;
@@ -46,8 +47,9 @@ static int choose_base(void) {
     if (getrlimit(RLIMIT_NOFILE, &guest)) return -errno;
     base_ = (int)guest.rlim_cur;
     int error = move_all(0, base_);
-    if (error == -EPERM && guest.rlim_max > 2 * HIDDEN_MAX) {
-        guest.rlim_cur = guest.rlim_max - HIDDEN_MAX;
+    if (error == -EPERM && guest.rlim_max > 2 * HIDDEN_LEAST) {
+        room_ = HIDDEN_LEAST;
+        if (guest.rlim_cur > guest.rlim_max - HIDDEN_LEAST) guest.rlim_cur = guest.rlim_max - HIDDEN_LEAST;
         base_ = (int)guest.rlim_cur;
         error = setrlimit(RLIMIT_NOFILE, &guest) ? -errno : 0;
     }
@@ -59,7 +61,7 @@ int hidden_add(int *fd) {
     if (error) return error;
     int place = 0;
     while (place < count_ && owner_[place]) place++;
-    if (place == HIDDEN_MAX) return -EMFILE;
+    if (place == room_) return -EMFILE;
     owner_[place] = fd;
     if (place == count_) count_++;
     error = move_all(place, base_);

@@ -1,10 +1,7 @@
 /* Host calls and caught signals.
  *
  * The host's kernel is the guest's signal queue (docs/design.md, D3): this handler takes one signal, blocks all others
- * and kicks the vCPU; Python builds the guest's frame and sets the mask anew.
- *
- * It also is the judge of what an interrupted call does. Where the guest's handler has SA_RESTART this one has it too, and
- * a call that signal(7) restarts is then seen here as one that has not been made yet. */
+ * and kicks the vCPU; Python builds the guest's frame and sets the mask anew. */
 #include "host.h"
 
 #include <stdlib.h>
@@ -17,36 +14,39 @@
 
 enum { HANDLER_STACK = 64 * 1024 };
 
-/* Where a caught signal waits: SIGBUS and SIGSEGV are never blocked, and may come while another one waits. */
-enum { PLACE_ANY, PLACE_BUS, PLACE_SEGV, PLACES };
+/* Of each thread. Allocated with the thread, since a handler must not be the first to touch it. */
+static __thread __attribute__((tls_model("initial-exec"))) struct {
+    volatile int caught;
+    volatile uint8_t *kick; /* kvm_run's immediate_exit */
+    siginfo_t info;
+    void *stack;
+} mine_;
 
-volatile int signal_caught; /* a bit for each place */
-static siginfo_t info_[PLACES];
-static volatile uint8_t *kick_; /* kvm_run's immediate_exit */
+volatile int *signal_caught(void) { return &mine_.caught; }
 
-void signal_kicks(volatile uint8_t *immediate_exit) { kick_ = immediate_exit; }
+void signal_kicks(volatile uint8_t *immediate_exit) { mine_.kick = immediate_exit; }
 
 long host_syscall(long number, long a, long b, long c, long d, long e, long f) {
     const long args[6] = {a, b, c, d, e, f};
-    return syscall_unless(&signal_caught, number, args);
+    return syscall_unless(&mine_.caught, number, args);
 }
 
-long host_syscall_now(long number, long a, long b, long c, long d, long e, long f) {
-    long result = syscall(number, a, b, c, d, e, f);
-    return result == -1 ? -errno : result;
+/* What thread_kick() sends: SIGSEGV, which is never blocked here, with this value. */
+enum { KICK = 0x6b69636b };
+
+int thread_kick(int tid) {
+    siginfo_t info = {.si_signo = SIGSEGV, .si_code = SI_QUEUE, .si_value = {.sival_int = KICK}};
+    info.si_pid = getpid();
+    return syscall(SYS_rt_tgsigqueueinfo, getpid(), tid, SIGSEGV, &info) ? -errno : 0;
 }
 
-static void keep(int number, const siginfo_t *info) {
-    int place = number == SIGSEGV ? PLACE_SEGV : number == SIGBUS ? PLACE_BUS : PLACE_ANY;
-    if (!(signal_caught >> place & 1)) info_[place] = *info;
-    __atomic_or_fetch(&signal_caught, 1 << place, __ATOMIC_SEQ_CST);
-    if (kick_) *kick_ = 1;
+static bool is_kick(const siginfo_t *info) {
+    return info->si_code == SI_QUEUE && info->si_value.sival_int == KICK && info->si_pid == getpid();
 }
 
 static void caught(int number, siginfo_t *info, void *context) {
     greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
-    bool sent = info->si_code <= 0 || syscall_left(regs[REG_RIP]); /* a process may send itself any code: sigqueue(3) */
-    if ((number == SIGSEGV || number == SIGBUS) && !sent) {
+    if ((number == SIGSEGV || number == SIGBUS) && info->si_code > 0) { /* raised by the CPU, not sent */
         uint64_t resume = copy_fixup(regs[REG_RIP]);
         if (resume) {
             regs[REG_RIP] = resume;
@@ -55,7 +55,13 @@ static void caught(int number, siginfo_t *info, void *context) {
         }
         return;
     }
-    keep(number, info);
+    if (number == SIGSEGV && is_kick(info)) {
+        if (!mine_.caught) mine_.caught = SIGNAL_KICK;
+    } else {
+        mine_.info = *info;
+        mine_.caught = number;
+    }
+    if (mine_.kick) *mine_.kick = 1;
     regs[REG_RIP] = syscall_fixup(regs[REG_RIP]);
     sigset_t *mask = &((ucontext_t *)context)->uc_sigmask;
     sigfillset(mask);
@@ -80,13 +86,14 @@ static int set_action(int number, const struct action *action) {
     return syscall(SYS_rt_sigaction, number, action, NULL, sizeof action->mask) ? -errno : 0;
 }
 
-static int catch (int number, unsigned long flags) {
-    flags = (flags & (SA_NOCLDSTOP | SA_NOCLDWAIT | SA_RESTART)) | SA_SIGINFO | SA_ONSTACK | RESTORER;
+static int catch(int number, unsigned long flags) {
+    flags = (flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)) | SA_SIGINFO | SA_ONSTACK | RESTORER;
     return set_action(number, &(struct action){(void *)caught, flags, (void *)signal_return, ~OURS});
 }
 
 int signal_action(int number, int action, unsigned long flags) {
-    if (action == ACTION_CATCH || number == SIGSEGV || number == SIGBUS) return catch (number, flags);
+    if (number == SIGSEGV || number == SIGBUS) return 0;
+    if (action == ACTION_CATCH) return catch(number, flags);
     return set_action(number, &(struct action){.handler = action == ACTION_IGNORE ? (void *)SIG_IGN : (void *)SIG_DFL,
                                                .flags = flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)});
 }
@@ -97,29 +104,24 @@ __asm__(".text\n.globl signal_return\n.hidden signal_return\n"
         "    syscall\n");
 
 int signal_take(void *siginfo) {
-    if (!signal_caught) return 0;
-    int place = __builtin_ctz((unsigned)signal_caught);
-    int number = info_[place].si_signo;
-    memcpy(siginfo, &info_[place], 128);
-    if (!__atomic_and_fetch(&signal_caught, ~(1 << place), __ATOMIC_SEQ_CST) && kick_) *kick_ = 0;
+    int number = mine_.caught;
+    if (number) memcpy(siginfo, &mine_.info, sizeof mine_.info);
+    mine_.caught = 0;
+    if (mine_.kick) *mine_.kick = 0;
     return number;
 }
 
-void signal_put(const void *siginfo) { keep(((const siginfo_t *)siginfo)->si_signo, siginfo); }
-
 int signal_mask(uint64_t mask) {
     mask &= ~OURS;
-    long result = host_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof mask, 0, 0);
-    return result == -ERESTARTSYS ? 0 : (int)result;
+    return syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask) ? -errno : 0;
 }
 
 int signal_start(void) {
-    static void *stack;
-    if (!stack && !(stack = malloc(HANDLER_STACK))) return -ENOMEM;
-    stack_t alternate = {.ss_sp = stack, .ss_size = HANDLER_STACK};
+    if (!mine_.stack && !(mine_.stack = malloc(HANDLER_STACK))) return -ENOMEM;
+    stack_t alternate = {.ss_sp = mine_.stack, .ss_size = HANDLER_STACK};
     if (sigaltstack(&alternate, NULL)) return -errno;
-    int error = catch (SIGSEGV, 0);
-    return error ? error : catch (SIGBUS, 0);
+    int error = catch(SIGSEGV, 0);
+    return error ? error : catch(SIGBUS, 0);
 }
 
 void signal_die(int number) {
@@ -128,4 +130,10 @@ void signal_die(int number) {
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
     syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), number);
     _exit(128 + number);
+}
+
+void signal_end(void) {
+    sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL);
+    free(mine_.stack);
+    mine_.stack = NULL;
 }

@@ -2,6 +2,7 @@
 #include "kvm.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -291,27 +292,52 @@ static int probe(struct kvm_vcpu *v) {
     return error ? fail(error, "a vCPU's state was refused: %s", strerror(-error)) : 0;
 }
 
-struct vcpu *vcpu_create(void) {
-    static int made;
+/* All vCPUs of the VM. One that was made stays until the VM ends, so those of ended threads are used again. */
+static struct kvm_vcpu *vcpus_; /* linked by `next` */
+static pthread_mutex_t vcpus_lock_ = PTHREAD_MUTEX_INITIALIZER; /* guards vcpus_, `idle` and the making of vCPUs */
+
+static struct kvm_vcpu *idle_vcpu(void) {
+    struct kvm_vcpu *v = vcpus_;
+    while (v && !v->idle) v = v->next;
+    if (!v) return NULL;
+    v->idle = false;
+    v->load = v->save = 0;
+    return flavour_vcpu(v) ? NULL : v;
+}
+
+static struct kvm_vcpu *new_vcpu(void) {
     struct kvm_vcpu *v = calloc(1, sizeof *v);
     if (!v) {
         fail(-ENOMEM, "no memory");
         return NULL;
     }
-    v->fd = -1, v->index = made++;
+    v->fd = -1, v->index = vcpus_ ? vcpus_->index + 1 : 0;
     if (vcpu_open(v) || (!v->index && probe(v))) {
-        vcpu_destroy(&v->seen);
+        if (v->run) munmap(v->run, run_size_);
+        if (v->fd >= 0) hidden_remove(&v->fd);
+        free(v);
         return NULL;
     }
+    v->next = vcpus_;
+    vcpus_ = v;
+    return v;
+}
+
+struct vcpu *vcpu_create(void) {
+    pthread_mutex_lock(&vcpus_lock_);
+    struct kvm_vcpu *v = idle_vcpu();
+    if (!v) v = new_vcpu();
+    pthread_mutex_unlock(&vcpus_lock_);
+    if (!v) return NULL;
     *v->seen.regs = (struct registers){.rflags = 0x202};
+    v->seen.fs_base = v->seen.gs_base = 0;
     return &v->seen;
 }
 
 void vcpu_destroy(struct vcpu *seen) {
-    struct kvm_vcpu *v = (struct kvm_vcpu *)seen;
-    if (v->run) munmap(v->run, run_size_);
-    if (v->fd >= 0) hidden_remove(&v->fd);
-    free(v);
+    pthread_mutex_lock(&vcpus_lock_);
+    ((struct kvm_vcpu *)seen)->idle = true;
+    pthread_mutex_unlock(&vcpus_lock_);
 }
 
 /* ---- running ---- */
@@ -347,7 +373,7 @@ static int forbidden_out(struct kvm_vcpu *v) {
 
 static int run_once(struct kvm_vcpu *v) {
     enum state state;
-    if (signal_caught) return EXIT_SIGNAL;
+    if (*signal_caught()) return EXIT_SIGNAL;
     enter(v);
     int failed = ioctl(v->fd, KVM_RUN, 0) ? errno : 0;
     int exit = leave(v, &state);
@@ -371,7 +397,7 @@ int vcpu_run(struct vcpu *seen) {
     for (;;) {
         int exit = run_once(v);
         if (exit != EXIT_SYSCALL || !fast_finish(seen)) return exit;
-        if (seen->number >= 0 && signal_caught) return EXIT_SIGNAL;
+        if (seen->number >= 0 && *signal_caught()) return EXIT_SIGNAL;
         seen->number = -1;
     }
 }
@@ -379,26 +405,47 @@ int vcpu_run(struct vcpu *seen) {
 /* ---- fork ---- */
 
 /* The child's VM and vCPU, with the parent's state: a VM cannot be used by another process than its maker. */
-static int rebuild(struct kvm_vcpu *v, const struct registers *regs, const void *xstate) {
-    v->run = NULL; /* not inherited (MADV_DONTFORK) */
-    hidden_remove(&v->fd);
+static struct {
+    struct registers regs;
+    void *xstate;
+} saved_;
+
+int engine_fork_prepare(struct vcpu *cpu) {
+    if (!saved_.xstate && !(saved_.xstate = malloc(xstate_size()))) return -ENOMEM;
+    saved_.regs = *cpu->regs;
+    return vcpu_get_xstate(cpu, saved_.xstate);
+}
+
+/* Forgets the parent's vCPUs, all but `kept`. */
+static void forget(struct kvm_vcpu *kept) {
+    pthread_mutex_init(&vcpus_lock_, NULL); /* another thread of the parent's may have held it */
+    for (struct kvm_vcpu *v = vcpus_, *next; v; v = next) {
+        next = v->next;
+        hidden_remove(&v->fd);
+        if (v != kept) free(v);
+    }
+    kept->run = NULL; /* not inherited (MADV_DONTFORK) */
+    kept->next = NULL;
+    vcpus_ = kept;
+}
+
+int engine_fork_child(struct vcpu *cpu) {
+    struct kvm_vcpu *v = (struct kvm_vcpu *)cpu;
+    forget(v);
     hidden_remove(&vm_);
     int error = vm_create();
     for (unsigned i = 0; i < slot_count_ && !error; i++) error = slot_show(i);
     if (error || (error = vcpu_open(v))) return error;
-    *v->seen.regs = *regs;
-    return vcpu_set_xstate(&v->seen, xstate, xstate_size());
+    *cpu->regs = saved_.regs;
+    return vcpu_set_xstate(cpu, saved_.xstate, xstate_size());
 }
 
 long engine_fork(struct vcpu *cpu, const void *clone_args, size_t size) {
-    static void *xstate;
-    if (!xstate && !(xstate = malloc(xstate_size()))) return -ENOMEM;
-    struct registers regs = *cpu->regs;
-    int error = vcpu_get_xstate(cpu, xstate);
+    int error = engine_fork_prepare(cpu);
     if (error) return error;
     long pid = syscall(SYS_clone3, clone_args, size);
     if (pid < 0) return -errno;
-    if (pid == 0 && rebuild((struct kvm_vcpu *)cpu, &regs, xstate)) {
+    if (pid == 0 && engine_fork_child(cpu)) {
         dprintf(STDERR_FILENO, "noahpy: no VM for a child process: %s\n", error_);
         _exit(ENGINE_FAILED);
     }

@@ -14,6 +14,8 @@ int slot_add(uint64_t gpa, void *host, uint64_t size);
 struct kvm_vcpu {
     struct vcpu seen; /* by Python; first */
     int fd, index;
+    bool idle; /* no thread has it */
+    struct kvm_vcpu *next;
     struct kvm_run *run;
     struct registers user; /* of the guest, while the vCPU's own are at a way back in */
     uint64_t load, load_features; /* the frame from which the extended state is to be loaded on the way in */

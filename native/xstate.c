@@ -54,27 +54,25 @@ size_t xstate_size(void) { return size_; }
 
 /* ---- by KVM's calls ---- */
 
-/* What these take: at least a page. */
-static void *kvm_area(int vm, bool *large) {
-    static uint8_t *area;
-    static size_t size;
-    if (!area) {
-        int need = ioctl(vm, KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2);
-        size = need > KVM_XSAVE ? ((size_t)need + 63) & ~63ul : KVM_XSAVE;
-        area = aligned_alloc(64, size);
-    }
-    *large = size > KVM_XSAVE;
+/* Room for what these take: at least a page. To be freed. */
+static void *kvm_area(bool *large) {
+    int need = ioctl(vm_fd(), KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2);
+    *large = need > KVM_XSAVE;
+    size_t size = *large ? ((size_t)need + 63) & ~63ul : KVM_XSAVE;
+    void *area = aligned_alloc(64, size);
     if (area) memset(area, 0, size);
     return area;
 }
 
 static int set(struct kvm_vcpu *v, const void *area, size_t size) {
     bool large;
-    uint8_t *whole = kvm_area(vm_fd(), &large);
-    if (!whole) return -ENOMEM;
     if (size < XSAVE_LEGACY) return -EINVAL;
+    uint8_t *whole = kvm_area(&large);
+    if (!whole) return -ENOMEM;
     memcpy(whole, area, size < size_ ? size : size_);
-    return ioctl(v->fd, KVM_SET_XSAVE, whole) ? -errno : 0;
+    int error = ioctl(v->fd, KVM_SET_XSAVE, whole) ? -errno : 0;
+    free(whole);
+    return error;
 }
 
 /* Loads now what was to be loaded on the way in. */
@@ -98,10 +96,11 @@ int vcpu_get_xstate(struct vcpu *seen, void *area) {
     struct kvm_vcpu *v = (struct kvm_vcpu *)seen;
     bool large;
     int error = load_now(v);
-    void *whole = kvm_area(vm_fd(), &large);
+    void *whole = kvm_area(&large);
     if (!whole) error = -ENOMEM;
     if (!error && ioctl(v->fd, large ? KVM_GET_XSAVE2 : KVM_GET_XSAVE, whole)) error = -errno;
     if (!error) memcpy(area, whole, size_);
+    free(whole);
     return error;
 }
 

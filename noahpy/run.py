@@ -9,7 +9,7 @@ import os
 from linux_abi import signals as abi_signals
 from linux_abi.fds import FdTable
 from linux_abi.syscall import Table
-from linux_abi.task import Task, TaskExit, ThreadGroup
+from linux_abi.task import Task, TaskExit, TaskStopped, ThreadGroup
 from linux_abi.uapi.errno import EINTR
 from linux_abi.uapi.x86_64 import RAX
 
@@ -42,18 +42,22 @@ def start(program: bytes, argv: list[bytes], envp: list[bytes], options: Options
     entry = process.load(image)
     group = ThreadGroup(FdTable(lib.hidden_base(), lib.hidden_count(), lib.hidden_move))
     task = Task(group, mm, host, kvm.Cpu(), signals, process, table.declared)
-    process.adopt(task)
+    process.adopt(task, lambda task: run(task, table))
     process.enter(image, entry)
     run(task, table)
+    raise AssertionError("the first thread outlives the process")
 
 
-def run(task: Task, table: Table) -> NoReturn:
-    """Serve the guest until it ends, and end with it."""
-    try:
-        while True:
+def run(task: Task, table: Table) -> None:
+    """Serve a guest's thread until it ends."""
+    goes_on = True
+    while goes_on:
+        try:
             _serve(task, table)
-    except TaskExit as end:
-        task.machine.end(end.status)
+        except TaskExit as end:
+            goes_on = task.machine.exit(task, end.status, end.group)
+        except TaskStopped:
+            goes_on = task.machine.exit(task, 0, group=False)
 
 
 def _serve(task: Task, table: Table) -> None:

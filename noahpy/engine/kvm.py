@@ -7,7 +7,7 @@ import os
 from linux_abi.host.linux import LinuxHost
 
 from .._native import ffi, lib
-from ..errors import CannotRun
+from ..errors import FAILED, CannotRun
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,6 +64,18 @@ class Cpu:
     def gs_base(self, value: int) -> None:
         self.vcpu.gs_base = value
 
+    def copy(self) -> Cpu:
+        """Another CPU of the VM in the same state; EngineError if there can be no more."""
+        cpu = Cpu()
+        cpu.regs[:] = self.regs
+        cpu.fs_base, cpu.gs_base = self.fs_base, self.gs_base
+        cpu.set_xstate(self.get_xstate())
+        return cpu
+
+    def release(self) -> None:
+        """Its thread has ended: another may have it."""
+        lib.vcpu_destroy(self.vcpu)
+
     def reset(self) -> None:
         """All registers as at a program's start: zero, extended state initial."""
         for i in range(_REGISTERS):
@@ -90,6 +102,17 @@ class Cpu:
         """Have `features` loaded from `gva` when the guest goes on."""
         _check(lib.vcpu_load_xstate(self.vcpu, gva, features))
 
+    def fork_beside_threads(self) -> int:
+        """fork(2) of a process of several threads; as `fork`, but the child's end is SIGCHLD."""
+        _check(lib.engine_fork_prepare(self.vcpu))
+        pid = os.fork()
+        if pid == 0:
+            if lib.engine_fork_child(self.vcpu):
+                os.write(2, f"noahpy: no VM for a child process: {ffi.string(lib.engine_error()).decode()}\n".encode())
+                os._exit(FAILED)
+            self._bind()
+        return pid
+
     def fork(self, arguments: bytes) -> int:
         """clone3(2); 0 in the child, where this CPU goes on in a fresh VM and views of `regs` must be taken anew."""
         result: int = lib.engine_fork(self.vcpu, arguments, len(arguments))
@@ -110,14 +133,15 @@ INITIAL_XSTATE = _initial_xstate()
 
 
 class Signals:
-    """Signals of the host thread under a guest's thread (native/host.c)."""
+    """Signals of the host thread under a guest's thread (native/host.c); made in that thread."""
 
     DEFAULT, IGNORE, CATCH = lib.ACTION_DEFAULT, lib.ACTION_IGNORE, lib.ACTION_CATCH
 
     def __init__(self) -> None:
         _check(lib.signal_start())
         self._info = ffi.new("char[128]")
-        self.caught = memoryview(ffi.buffer(ffi.addressof(lib, "signal_caught"), 4)).cast("i")
+        self.caught = memoryview(ffi.buffer(lib.signal_caught(), 4)).cast("i")
+        self.end = lib.signal_end
         self.set_action = lib.signal_action
         self.set_mask = lib.signal_mask
         self.put = lib.signal_put

@@ -1,0 +1,145 @@
+"""The guest's threads: each a host thread with a virtual CPU of its own (clone(2) with CLONE_THREAD, _exit(2))."""
+
+from __future__ import annotations
+
+from _thread import allocate_lock, start_new_thread
+
+from linux_abi.errors import LinuxError
+from linux_abi.robust import release_robust_list
+from linux_abi.task import Task, TaskStopped
+from linux_abi.uapi.clone import CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_PARENT_SETTID, CLONE_SETTLS
+from linux_abi.uapi.errno import EAGAIN
+from linux_abi.uapi.futex import FUTEX_WAKE
+from linux_abi.uapi.x86_64 import RAX, RSP
+
+from ._native import lib
+from .engine import kvm
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+    from linux_abi.uapi.structs import CloneArgs
+
+_ALL = (1 << 64) - 1
+_KICK_AGAIN = 0.001  # s: a kick that comes between two looks at the flag is lost
+
+
+class Threads:
+    """The threads of a process. `serve` runs one until it ends."""
+
+    def __init__(self, leader: Task, serve: Callable[[Task], None]) -> None:
+        self.serve = serve
+        self.leader = leader
+        self.leader_status: int | None = None  # after its exit, while others live
+        self.survivor: Task | None = None  # during an execve: all others end
+        self._tasks = {leader}
+        self._baton = allocate_lock()  # what a leader waits for that has nothing more to run
+        self._baton.acquire()
+        self._inherited: Callable[[Task], None]  # what whoever releases the baton leaves
+
+    def alone(self) -> bool:
+        """Whether the process has one thread only."""
+        return len(self._tasks) == 1
+
+    def spawn(self, parent: Task, args: CloneArgs) -> int:
+        """A new thread of the guest; its number, or a negative errno."""
+        try:
+            cpu = parent.cpu.copy()
+        except kvm.EngineError:
+            return -EAGAIN
+        child = parent.sibling(cpu)
+        cpu.regs[RAX] = 0
+        if args.stack:
+            cpu.regs[RSP] = args.stack
+        if args.flags & CLONE_SETTLS:
+            cpu.fs_base = args.tls
+        ready = allocate_lock()
+        ready.acquire()
+        parent.signals.set_mask(_ALL)  # the new thread takes none before it can
+        try:
+            start_new_thread(self._begin, (child, args, ready))
+            ready.acquire()
+        except RuntimeError:
+            cpu.release()
+            return -EAGAIN
+        finally:
+            parent.signals.set_mask(parent.blocked)
+        return child.tid
+
+    def _begin(self, task: Task, args: CloneArgs, ready: object) -> None:
+        task.signals = kvm.Signals()
+        task.tid = task.host.gettid()
+        number = task.tid.to_bytes(4, "little")
+        for flag, address in ((CLONE_PARENT_SETTID, args.parent_tid), (CLONE_CHILD_SETTID, args.child_tid)):
+            if args.flags & flag:
+                _store(task, address, number)
+        if args.flags & CLONE_CHILD_CLEARTID:
+            task.clear_child_tid = args.child_tid
+        self._tasks.add(task)
+        task.group.tids.add(task.tid)
+        ready.release()  # type: ignore[attr-defined]
+        task.signals.set_mask(task.blocked)
+        self.serve(task)
+
+    def end(self, task: Task, status: int) -> bool:
+        """exit(2) of a thread that is not the last one.
+
+        The leader's host thread stays to the process's end. True: another thread's execve has given it a program.
+        """
+        task.signals.set_mask(_ALL)
+        release_robust_list(task)
+        if task.clear_child_tid and task.clear_child_tid != task.robust_list:
+            _store(task, task.clear_child_tid, bytes(4))
+            task.host.futex(task.mm.host_address(task.clear_child_tid), FUTEX_WAKE, 1, 0, 0, 0)
+        self._tasks.discard(task)
+        task.group.tids.discard(task.tid)
+        if task is self.leader:
+            self.leader_status = status
+            self._baton.acquire()
+            self._inherited(task)
+            return True
+        task.cpu.release()
+        task.signals.end()
+        return False
+
+    def kicked(self, task: Task) -> None:
+        """A kick was caught."""
+        if self.survivor is not None and self.survivor is not task:
+            raise TaskStopped
+
+    def stop_others(self, task: Task) -> None:
+        """Return when `task` is the only thread of the process."""
+        self.survivor = task
+        from time import sleep
+
+        while not self._tasks <= {task}:
+            for other in list(self._tasks):
+                if other is not task:
+                    lib.thread_kick(other.tid)
+            sleep(_KICK_AGAIN)
+        self.survivor = None
+
+    def succeed(self, task: Task, begin: Callable[[Task], None]) -> NoReturn:
+        """The only thread left hands `begin` to the leader's host thread, whose number is the process's, and ends."""
+        self._inherited = begin
+        self._tasks = {self.leader}
+        self.leader_status = None
+        task.group.tids.clear()
+        task.cpu.release()
+        self._baton.release()
+        task.signals.end()
+        raise SystemExit
+
+    def forked(self, task: Task) -> None:
+        """In a child: `task` is the leader and alone."""
+        task.tid = task.host.getpid()
+        self.__init__(task, self.serve)  # type: ignore[misc]
+
+
+def _store(task: Task, address: int, data: bytes) -> None:
+    try:
+        task.mm.write(address, data)
+    except LinuxError:
+        pass  # as Linux, which does not look
