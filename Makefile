@@ -14,10 +14,10 @@ EDITABLE := --editable
 ASAN := .venv-asan
 
 .DELETE_ON_ERROR:
-.PHONY: help run build gen gen-check test test-all asan lint format clean always
+.PHONY: help run build gen gen-check test test-all asan fuzz bench compat-busybox lint format clean always
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 run: build ## make .venv, build, and run a real program in the VM
 	$(BIN)/noahpy ls -l /
@@ -44,6 +44,15 @@ asan: ## `make test` with native/ under the address and undefined-behaviour sani
 	rm -rf $(ASAN)/built build
 	CFLAGS='-fsanitize=address,undefined -fno-omit-frame-pointer' $(MAKE) VENV=$(ASAN) EDITABLE= $(ASAN)/tests
 	LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 $(ASAN)/bin/pytest -q -m 'not slow'
+
+fuzz: $(VENV)/tests ## every system call with hostile arguments, by a new seed (FUZZ="--seed N CALL...")
+	$(BIN)/python -m tests.fuzz.arguments $(FUZZ)
+
+bench: $(VENV)/tests ## time noahpy against the host itself (BENCH="--json FILE")
+	$(BIN)/python -m tests.bench $(BENCH)
+
+compat-busybox: build ## busybox's own test suite, natively and in noahpy
+	$(BIN)/noahpy compat busybox --cache .cache/compat $(COMPAT)
 
 lint: $(VENV)/linters ## ruff, mypy, clang-format, the C compiler's warnings
 	$(BIN)/ruff check

@@ -24,11 +24,11 @@ OPTIONS = (
     ("-h", "--help", "", "print this and exit"),
     ("-V", "--version", "", "print the version and exit"),
 )
-# Name, arguments, what it does.
+# Name, possible first arguments, what it does.
 COMMANDS = (
     ("doctor", "[--json]", "say whether programs can run here"),
     ("completion", "bash|zsh|fish", "print the shell's completion"),
-    ("compat", "SUITE [OPTIONS...]", "run others' tests, compare with native"),
+    ("compat", "busybox|coreutils|bash", "run others' tests, compare with native"),
 )
 _HARMLESS = {"PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED", "PYTHONIOENCODING", "PYTHONSTARTUP", "PYTHONUNBUFFERED", "PYTHONUTF8"}
 _DEFAULT_PATH = b"/bin:/usr/bin"  # of execvp(3) where PATH is not set
@@ -197,7 +197,7 @@ def help_text() -> str:
     options = [
         f"  {short + ',' if short else '   '} {f'{name} {value}'.strip():19} {what}\n" for short, name, value, what in OPTIONS
     ]
-    commands = [f"  {f'noahpy {name} {args}':32} {what}\n" for name, args, what in COMMANDS]
+    commands = [f"  {f'noahpy {name} {args}':37} {what}\n" for name, args, what in COMMANDS]
     return (
         "usage: noahpy [options] PROGRAM [ARGS...]\n"
         "\n"
@@ -206,7 +206,7 @@ def help_text() -> str:
         f"{''.join(options)}"
         "\n"
         f"{''.join(commands)}"
-        "  noahpy -- PROGRAM [ARGS...]      whatever PROGRAM is called\n"
+        "  noahpy -- PROGRAM [ARGS...]           whatever PROGRAM is called\n"
         "\n"
         "noahpy ends as PROGRAM does, by exit status or by signal. Its own statuses:\n"
         "125 noahpy cannot work, 126 PROGRAM cannot be run, 127 PROGRAM is not found.\n"

@@ -16,8 +16,20 @@ def _forms(takes_value: bool) -> list[str]:
     return [form for short, name, value, _ in OPTIONS if bool(value) == takes_value for form in (short, name) if form]
 
 
+def _words(args: str) -> str:
+    return args.strip("[]").replace("|", " ")
+
+
+def _quoted(text: str) -> str:
+    """One word of bash or zsh."""
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
 def _bash() -> str:
     names = " ".join(name for name, _, _ in COMMANDS)
+    commands = "\n".join(
+        f'            1:{name}) COMPREPLY=($(compgen -W {_quoted(_words(args))} -- "$cur")) ;;' for name, args, _ in COMMANDS
+    )
     return f"""\
 # bash: source <(noahpy completion bash)
 _noahpy() {{
@@ -32,8 +44,7 @@ _noahpy() {{
     done
     if ((i < COMP_CWORD)); then
         case $i:${{COMP_WORDS[1]}} in
-            1:doctor) COMPREPLY=($(compgen -W --json -- "$cur")) ;;
-            1:completion) COMPREPLY=($(compgen -W '{" ".join(SHELLS)}' -- "$cur")) ;;
+{commands}
             *) _noahpy_program "$i" ;;
         esac
     elif ((i > COMP_CWORD)); then
@@ -69,9 +80,9 @@ def _zsh() -> str:
     rows = []
     for short, name, value, what in OPTIONS:
         forms = f"'({short} {name})'{{{short},{name}}}" if short else f"'{name}'"
-        text = what.replace("'", "'\\''")
-        rows.append(f"    {forms}'[{text}]{f':{value}:' if value else ''}' \\\n")
-    commands = " ".join(f"'{name}:{what}'" for name, _, what in COMMANDS).replace("shell's", "shell'\\''s")
+        rows.append(f"    {forms}{_quoted(f'[{what}]' + (f':{value}:' if value else ''))} \\\n")
+    commands = " ".join(_quoted(f"{name}:{what}") for name, _, what in COMMANDS)
+    arguments = "\n".join(f"        {name}) compadd -- {_words(args)} ;;" for name, args, _ in COMMANDS)
     return f"""\
 #compdef noahpy
 # zsh: noahpy completion zsh > a folder of $fpath/_noahpy
@@ -83,8 +94,7 @@ _noahpy_program() {{
 }}
 _noahpy_arguments() {{
     case $words[1] in
-        doctor) compadd -- --json ;;
-        completion) compadd {" ".join(SHELLS)} ;;
+{arguments}
         *) _normal ;;
     esac
 }}
@@ -106,8 +116,7 @@ def _fish() -> str:
         lines.append(f"complete -c noahpy -n 'not __noahpy_guest' {'-x ' if value else ''}{forms} -d {_fish_quoted(what)}")
     for name, args, what in COMMANDS:
         lines.append(f"complete -c noahpy -n '__fish_is_nth_token 1' -a {name} -d {_fish_quoted(what)}")
-        words = args.strip("[]").replace("|", " ")
-        lines.append(f"complete -c noahpy -x -n '__fish_seen_subcommand_from {name}' -a '{words}'")
+        lines.append(f"complete -c noahpy -x -n '__fish_seen_subcommand_from {name}' -a '{_words(args)}'")
     names = " ".join(name for name, _, _ in COMMANDS)
     return f"""\
 # fish: noahpy completion fish > ~/.config/fish/completions/noahpy.fish

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _FOLDERS = (_HERE, os.path.join(os.path.dirname(_HERE), "linux_abi"))
+_SELDOM = ("__pycache__", "compat")  # not part of a start
 PATH = os.path.join(_HERE, "__pycache__", f"start.{sys.implementation.cache_tag}")
 
 
@@ -107,7 +108,7 @@ def _sources() -> list[str]:
     found = []
     for top in _FOLDERS:
         for folder, subfolders, files in os.walk(top):
-            subfolders[:] = [name for name in subfolders if name != "__pycache__"]
+            subfolders[:] = [name for name in subfolders if name not in _SELDOM]
             found += [folder, *(os.path.join(folder, name) for name in files if name.endswith(".py"))]
     return found
 

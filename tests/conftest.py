@@ -16,6 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 CACHE = ROOT / ".cache"
+sys.path.append(str(ROOT))  # for `from tests... import`; behind the installed noahpy
 
 # Set for a sanitized noahpy (make asan): the sanitizer's library is for noahpy, not for pytest's children and not for guests.
 PRELOAD = os.environ.pop("LD_PRELOAD", None)

@@ -12,6 +12,7 @@ import pytest
 
 from linux_abi.errors import LinuxError
 from noahpy import cli
+from noahpy.compat.command import SUITES
 from noahpy.errors import CannotRun
 
 
@@ -254,6 +255,7 @@ def test_a_guests_python_variables_do_not_change_noahpy(tmp_path):
         (["--no"], {"--no-aslr", "--no-fast"}),
         (["doctor", ""], {"--json"}),
         (["completion", ""], {"bash", "zsh", "fish"}),
+        (["compat", ""], set(SUITES)),
         (["-a", "x", "--no-f"], {"--no-fast"}),
         (["doct"], {"doctor"}),
         (["ls", "pypr"], {"pyproject.toml"}),
