@@ -27,6 +27,7 @@ OPTIONS = (
 # Name, possible first arguments, what it does.
 COMMANDS = (
     ("doctor", "[--json]", "say whether programs can run here"),
+    ("processes", "", "list who runs in noahpy"),
     ("completion", "bash|zsh|fish", "print the shell's completion"),
     ("compat", "busybox|coreutils|bash", "run others' tests, compare with native"),
 )
@@ -113,12 +114,18 @@ def _run(program: bytes, argv: list[bytes], envp: list[bytes], options: Options)
         status = NOT_FOUND if error.errno == ENOENT else NOT_RUNNABLE
         raise CannotRun(f"{os.fsdecode(program)}: {why}", status) from error
     except ImportError as error:
-        if error.name != "noahpy._native":
+        if "_native" not in str(error):
             raise
-        raise CannotRun("its native part is not built; in the sources: make build") from error
+        raise CannotRun(f"its native part does not load: {error}; in the sources: make build") from error
 
 
 def _command(name: str, args: list[str]) -> int:
+    if name == "processes":
+        if args:
+            raise _usage("processes takes no arguments")
+        from . import tree
+
+        return tree.main()
     if name == "doctor":
         if args not in ([], ["--json"]):
             raise _usage(f"doctor knows only --json, not '{' '.join(args)}'")

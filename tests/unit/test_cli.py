@@ -203,6 +203,17 @@ def test_help_fits_a_screen_and_names_everything(capsys):
         assert all(name in text for name, _, _ in cli.COMMANDS)
 
 
+def test_a_native_part_that_is_not_built(fails, monkeypatch):
+    monkeypatch.setitem(sys.modules, "noahpy._native", None)
+    for name in ("noahpy.run", "noahpy.engine.kvm"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.delattr("noahpy.run", raising=False)
+    status, said = fails("./x")
+    assert status == 125
+    assert "native part does not load" in said
+    assert "make build" in said
+
+
 COMMAND = [sys.executable, "-m", "noahpy"]
 
 
