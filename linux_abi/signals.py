@@ -8,13 +8,11 @@ them; what the guest wants of these two is done here alone.
 from __future__ import annotations
 
 from .sigframe import BadFrame, pop_frame, push_frame
-from .syscall import SYS
-from .uapi.errno import EINTR, ERESTART_RESTARTBLOCK, ERESTARTSYS
+from .uapi.errno import EINTR, ERESTARTSYS
 from .uapi.signals import (
     BUS_ADRERR,
     SA_NODEFER,
     SA_RESETHAND,
-    SA_RESTART,
     SI_KERNEL,
     SIG_DFL,
     SIG_IGN,
@@ -27,6 +25,9 @@ from .uapi.signals import (
     SIGSEGV,
     SIGSTOP,
     SIGTRAP,
+    SIGTSTP,
+    SIGTTIN,
+    SIGTTOU,
     SIGURG,
     SIGWINCH,
 )
@@ -35,17 +36,18 @@ from .uapi.x86_64 import RAX, RIP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .task import Task
 
 SIGNALS = 64
-
 KEPT = (1 << (SIGSEGV - 1)) | (1 << (SIGBUS - 1))
 UNBLOCKABLE = (1 << (SIGKILL - 1)) | (1 << (SIGSTOP - 1))
 DEFAULT_ACTION = Sigaction(SIG_DFL, 0, 0, 0)
 FRAME_FAULT = bytes(Siginfo(SIGSEGV, 0, SI_KERNEL))
 _IGNORED_BY_DEFAULT = frozenset((SIGCHLD, SIGCONT, SIGURG, SIGWINCH))
+_STOPS = frozenset((SIGTSTP, SIGTTIN, SIGTTOU))
 _SYSCALL_LENGTH = 2  # bytes of the SYSCALL instruction
-_M64 = (1 << 64) - 1
 
 
 def host_mask(mask: int) -> int:
@@ -62,41 +64,62 @@ def set_action(task: Task, number: int, action: Sigaction) -> None:
     signals.set_action(number, kind, action.sa_flags)
 
 
+def forget_actions(task: Task) -> None:
+    """Signals with a handler get the default action, ignored ones stay ignored, all without flags (execve(2))."""
+    for number, action in list(task.group.actions.items()):
+        set_action(task, number, DEFAULT_ACTION.replace(sa_handler=SIG_IGN if action.sa_handler == SIG_IGN else SIG_DFL))
+
+
 def set_mask(task: Task, mask: int) -> None:
     """The thread blocks `mask`; a signal that this unblocks is caught before it returns."""
     task.blocked = mask & ~UNBLOCKABLE
     task.signals.set_mask(task.blocked)
-    for signal in [s for s in task.kept if not task.blocked >> (s - 1) & 1]:
-        pid, tid = task.host.getpid(), task.host.gettid()
-        task.host.rt_tgsigqueueinfo(pid, tid, signal, task.kept.pop(signal))
+    _release(task, task.blocked)
+
+
+def _release(task: Task, mask: int) -> bool:
+    """Let those of the kept signals that `mask` does not block be caught ones again; whether there were any."""
+    due = [signal for signal in task.kept if not mask >> (signal - 1) & 1]
+    for signal in due:
+        task.signals.put(task.kept.pop(signal))
+    return bool(due)
+
+
+def wait_under(task: Task, mask: int, wait: Callable[[], int]) -> int:
+    """Call `wait`, which waits on the host with the guest's `mask` instead of the thread's.
+
+    The signals that end the wait are delivered under that mask; the handler's end brings back the thread's
+    (set_restore_sigmask() in the kernel).
+    """
+    result = -EINTR if _release(task, mask) else wait()
+    if result == -EINTR and task.signals.caught[0]:
+        task.unsuspended, task.blocked = task.blocked, mask & ~UNBLOCKABLE
+    return result
 
 
 def deliver(task: Task, number: int, result: int | None) -> None:
     """Deliver the caught signal and what it held back: frames are pushed, or the process dies.
 
-    `number` and `result` are of the call that was just served, result None if there was none. One that a signal cut short
-    is made again as its declaration and SA_RESTART say; one whose handler says -ERESTART_RESTARTBLOCK, if no handler runs.
+    `number` and `result` are of the call that was just served, result None if there was none. The host has judged whether a
+    signal makes it fail; if then no handler runs it is made again all the same.
     """
-    interrupted = number if result in (-EINTR, -ERESTART_RESTARTBLOCK) else -1
-    if result == -ERESTART_RESTARTBLOCK:
-        task.cpu.regs[RAX] = -EINTR & _M64
-    if result == -ERESTARTSYS:  # the host never saw the call
+    if result == -ERESTARTSYS:
         _make_again(task, number)
+    handled = False
     while True:
         signal, info = task.signals.take()
-        if not signal:
-            break
-        if signal < 0:
+        if signal > 0:
+            handled |= _act(task, signal, info)
+        elif signal:
             task.machine.kicked(task)
-            task.signals.set_mask(task.blocked)
-            continue
-        if signal in (SIGSEGV, SIGBUS) and task.blocked >> (signal - 1) & 1:
-            task.kept[signal] = info
-            task.signals.set_mask(task.blocked)
-            continue
-        interrupted = _act(task, signal, info, interrupted, result)
-    if interrupted >= 0:  # no handler ran
-        _make_again(task, interrupted)
+            set_mask(task, task.blocked)
+        elif task.unsuspended is not None:
+            mask, task.unsuspended = task.unsuspended, None
+            set_mask(task, mask)
+        else:
+            break
+    if result == -EINTR and not handled:
+        _make_again(task, number)
 
 
 def _make_again(task: Task, number: int) -> None:
@@ -104,23 +127,25 @@ def _make_again(task: Task, number: int) -> None:
     task.cpu.regs[RAX] = number
 
 
-def _restarts(task: Task, number: int, result: int | None, action: Sigaction) -> bool:
-    call = task.calls.get(number)
-    return bool(call and call.restart == SYS and result == -EINTR and action.sa_flags & SA_RESTART)
-
-
-def _act(task: Task, signal: int, info: bytes, interrupted: int, result: int | None) -> int:
-    """Do what the guest wants at `signal`; the call that is still to be made again without a handler, or -1."""
+def _act(task: Task, signal: int, info: bytes) -> bool:
+    """Do what the guest wants at `signal`; whether a handler is to run."""
     action = task.group.actions.get(signal, DEFAULT_ACTION)
-    if action.sa_handler == SIG_IGN or (action.sa_handler == SIG_DFL and signal in _IGNORED_BY_DEFAULT):
-        task.signals.set_mask(task.blocked)
-        return interrupted
-    if action.sa_handler == SIG_DFL:
+    handler = action.sa_handler
+    if KEPT >> (signal - 1) & 1 and task.blocked >> (signal - 1) & 1:
+        task.kept.setdefault(signal, info)
+        set_mask(task, task.blocked)
+    elif handler == SIG_IGN or (handler == SIG_DFL and signal in _IGNORED_BY_DEFAULT):
+        set_mask(task, task.blocked)
+    elif handler == SIG_DFL and signal in _STOPS:  # its handler was taken away after it had been caught
+        set_mask(task, task.blocked)
+        now = task.host.now
+        now.tgkill(now.getpid(), now.gettid(), signal)
+    elif handler == SIG_DFL:
         task.signals.die(signal)
-    if interrupted >= 0 and _restarts(task, interrupted, result, action):
-        _make_again(task, interrupted)
-    run_handler(task, signal, info, action)
-    return -1
+    else:
+        run_handler(task, signal, info, action)
+        return True
+    return False
 
 
 def run_handler(task: Task, signal: int, info: bytes, action: Sigaction) -> None:
@@ -189,7 +214,6 @@ def fault(task: Task, vector: int, error_code: int, address: int) -> None:
         where = task.cpu.regs[RIP] if signal in _WITH_ADDRESS else 0
         info = bytes(SiginfoFault(signal, 0, code, where))
     force(task, signal, info)
-    task.trap = (0, 0, 0)
 
 
 def _float_code(task: Task, vector: int) -> int:
@@ -205,7 +229,6 @@ def _float_code(task: Task, vector: int) -> int:
         if raised & bit:
             return code
     return 0
-
 
 
 def bus_error(task: Task) -> None:

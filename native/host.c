@@ -1,7 +1,10 @@
 /* Host calls and caught signals.
  *
  * The host's kernel is the guest's signal queue (docs/design.md, D3): this handler takes one signal, blocks all others
- * and kicks the vCPU; Python builds the guest's frame and sets the mask anew. */
+ * and kicks the vCPU; Python builds the guest's frame and sets the mask anew.
+ *
+ * It also is the judge of what an interrupted call does. Where the guest's handler has SA_RESTART this one has it too, and
+ * a call that signal(7) restarts is then seen here as one that has not been made yet. */
 #include "host.h"
 
 #include <stdlib.h>
@@ -14,11 +17,14 @@
 
 enum { HANDLER_STACK = 64 * 1024 };
 
+/* Where a caught signal waits: SIGBUS and SIGSEGV are never blocked, and may come while another one waits. */
+enum { PLACE_ANY, PLACE_BUS, PLACE_SEGV, PLACE_KICK, PLACES };
+
 /* Of each thread. Allocated with the thread, since a handler must not be the first to touch it. */
 static __thread __attribute__((tls_model("initial-exec"))) struct {
-    volatile int caught;
+    volatile int caught;    /* a bit for each place */
     volatile uint8_t *kick; /* kvm_run's immediate_exit */
-    siginfo_t info;
+    siginfo_t info[PLACES];
     void *stack;
 } mine_;
 
@@ -44,9 +50,28 @@ static bool is_kick(const siginfo_t *info) {
     return info->si_code == SI_QUEUE && info->si_value.sival_int == KICK && info->si_pid == getpid();
 }
 
+long host_syscall_now(long number, long a, long b, long c, long d, long e, long f) {
+    long result = syscall(number, a, b, c, d, e, f);
+    return result == -1 ? -errno : result;
+}
+
+static int place_of(int number, const siginfo_t *info) {
+    if (number == SIGBUS) return PLACE_BUS;
+    if (number != SIGSEGV) return PLACE_ANY;
+    return is_kick(info) ? PLACE_KICK : PLACE_SEGV;
+}
+
+static void keep(int number, const siginfo_t *info) {
+    int place = place_of(number, info);
+    if (!(mine_.caught >> place & 1)) mine_.info[place] = *info;
+    __atomic_or_fetch(&mine_.caught, 1 << place, __ATOMIC_SEQ_CST);
+    if (mine_.kick) *mine_.kick = 1;
+}
+
 static void caught(int number, siginfo_t *info, void *context) {
     greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
-    if ((number == SIGSEGV || number == SIGBUS) && info->si_code > 0) { /* raised by the CPU, not sent */
+    bool sent = info->si_code <= 0 || syscall_left(regs[REG_RIP]); /* a process may send itself any code: sigqueue(3) */
+    if ((number == SIGSEGV || number == SIGBUS) && !sent) {
         uint64_t resume = copy_fixup(regs[REG_RIP]);
         if (resume) {
             regs[REG_RIP] = resume;
@@ -55,13 +80,7 @@ static void caught(int number, siginfo_t *info, void *context) {
         }
         return;
     }
-    if (number == SIGSEGV && is_kick(info)) {
-        if (!mine_.caught) mine_.caught = SIGNAL_KICK;
-    } else {
-        mine_.info = *info;
-        mine_.caught = number;
-    }
-    if (mine_.kick) *mine_.kick = 1;
+    keep(number, info);
     regs[REG_RIP] = syscall_fixup(regs[REG_RIP]);
     sigset_t *mask = &((ucontext_t *)context)->uc_sigmask;
     sigfillset(mask);
@@ -86,14 +105,13 @@ static int set_action(int number, const struct action *action) {
     return syscall(SYS_rt_sigaction, number, action, NULL, sizeof action->mask) ? -errno : 0;
 }
 
-static int catch(int number, unsigned long flags) {
-    flags = (flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)) | SA_SIGINFO | SA_ONSTACK | RESTORER;
+static int catch_it(int number, unsigned long flags) {
+    flags = (flags & (SA_NOCLDSTOP | SA_NOCLDWAIT | SA_RESTART)) | SA_SIGINFO | SA_ONSTACK | RESTORER;
     return set_action(number, &(struct action){(void *)caught, flags, (void *)signal_return, ~OURS});
 }
 
 int signal_action(int number, int action, unsigned long flags) {
-    if (number == SIGSEGV || number == SIGBUS) return 0;
-    if (action == ACTION_CATCH) return catch(number, flags);
+    if (action == ACTION_CATCH || number == SIGSEGV || number == SIGBUS) return catch_it(number, flags);
     return set_action(number, &(struct action){.handler = action == ACTION_IGNORE ? (void *)SIG_IGN : (void *)SIG_DFL,
                                                .flags = flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)});
 }
@@ -104,24 +122,28 @@ __asm__(".text\n.globl signal_return\n.hidden signal_return\n"
         "    syscall\n");
 
 int signal_take(void *siginfo) {
-    int number = mine_.caught;
-    if (number) memcpy(siginfo, &mine_.info, sizeof mine_.info);
-    mine_.caught = 0;
-    if (mine_.kick) *mine_.kick = 0;
+    if (!mine_.caught) return 0;
+    int place = __builtin_ctz((unsigned)mine_.caught);
+    int number = place == PLACE_KICK ? SIGNAL_KICK : mine_.info[place].si_signo;
+    memcpy(siginfo, &mine_.info[place], sizeof *mine_.info);
+    if (!__atomic_and_fetch(&mine_.caught, ~(1 << place), __ATOMIC_SEQ_CST) && mine_.kick) *mine_.kick = 0;
     return number;
 }
 
+void signal_put(const void *siginfo) { keep(((const siginfo_t *)siginfo)->si_signo, siginfo); }
+
 int signal_mask(uint64_t mask) {
     mask &= ~OURS;
-    return syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask) ? -errno : 0;
+    long result = host_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof mask, 0, 0);
+    return result == -ERESTARTSYS ? 0 : (int)result;
 }
 
 int signal_start(void) {
     if (!mine_.stack && !(mine_.stack = malloc(HANDLER_STACK))) return -ENOMEM;
     stack_t alternate = {.ss_sp = mine_.stack, .ss_size = HANDLER_STACK};
     if (sigaltstack(&alternate, NULL)) return -errno;
-    int error = catch(SIGSEGV, 0);
-    return error ? error : catch(SIGBUS, 0);
+    int error = catch_it(SIGSEGV, 0);
+    return error ? error : catch_it(SIGBUS, 0);
 }
 
 void signal_die(int number) {

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 from linux_abi.errors import LinuxError
+from linux_abi.fds import Room
 from linux_abi.sigframe import NO_ALTSTACK
-from linux_abi.signals import DEFAULT_ACTION, set_action
+from linux_abi.signals import DEFAULT_ACTION, forget_actions, set_action, set_mask
 from linux_abi.uapi.clone import (
     CLONE_CHILD_CLEARTID,
     CLONE_CHILD_SETTID,
@@ -30,7 +31,7 @@ from . import loader, vdso
 from ._native import lib
 from .program import Image, prepare
 from .threads import Threads
-from .vfork import VforkChild, VforkParent
+from .vfork import Vfork
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,18 +71,18 @@ class Process:
     def prepare(self, path: bytes, execfn: bytes, argv: Iterable[bytes], envp: Iterable[bytes]) -> Image:
         """Find all that can be wrong with a program."""
         vdso.find()  # while /proc/self still tells of the host's
-        return prepare(path, argv, envp, host=self.host, stack_limit=self.mm.stack_limit, execfn=execfn)
+        return prepare(path, argv, envp, host=self.host.now, stack_limit=self.mm.stack_limit, execfn=execfn)
 
     def adopt(self, task: Task, serve: Callable[[Task], None]) -> None:
         """The first task takes over the signals that this process was started with. `serve` runs a thread to its end."""
         self.task = task
         self.threads = Threads(task, serve)
         mask = bytearray(8)
-        self.host.rt_sigprocmask(0, 0, mask, 8)
-        task.blocked = int.from_bytes(mask, "little")
+        self.host.now.rt_sigprocmask(0, 0, mask, 8)
+        set_mask(task, int.from_bytes(mask, "little"))
         action = bytearray(Sigaction.size)
         for number in range(1, 65):
-            self.host.rt_sigaction(number, 0, action, 8)
+            self.host.now.rt_sigaction(number, 0, action, 8)
             handler = Sigaction.unpack(action).sa_handler
             if number in (SIGPIPE, SIGXFSZ) or handler not in (SIG_DFL, SIG_IGN):
                 set_action(task, number, DEFAULT_ACTION)  # Python's doing
@@ -90,7 +91,7 @@ class Process:
 
     def load(self, image: Image) -> loader.Entry:
         """Fill the empty address space with a program."""
-        self.mm.aslr.on = self._aslr and not self.host.personality(_QUERY) & ADDR_NO_RANDOMIZE
+        self.mm.aslr.on = self._aslr and not self.host.now.personality(_QUERY) & ADDR_NO_RANDOMIZE
         self._exe = os.readlink(b"/proc/self/fd/%d" % image.program.fd)
         return loader.commit(image, self.mm)
 
@@ -103,7 +104,7 @@ class Process:
         group = task.group
         group.exe, group.argv, group.auxv = self._exe, image.argv, entry.auxv
         group.layout = entry.start_code, entry.end_code, entry.start_data, entry.end_data, entry.start_brk
-        self.host.prctl(PR_SET_NAME, os.path.basename(image.execfn)[:15] + b"\0", 0, 0, 0)
+        self.host.now.prctl(PR_SET_NAME, os.path.basename(image.execfn)[:15] + b"\0", 0, 0, 0)
         self._publish(entry)
 
     def _publish(self, entry: loader.Entry) -> None:
@@ -120,7 +121,7 @@ class Process:
             start_data=int(fields[44]),
             end_data=int(fields[45]),
             start_brk=int(fields[46]),
-            brk=self.host.brk(0),
+            brk=self.host.now.brk(0),
             start_stack=base + entry.start_stack,
             arg_start=base + entry.arg_start,
             arg_end=base + entry.arg_end,
@@ -130,55 +131,52 @@ class Process:
             auxv_size=len(entry.auxv),
             exe_fd=-1,
         )
-        self.host.prctl(PR_SET_MM, PR_SET_MM_MAP, bytes(area), PrctlMmMap.size, 0)
+        self.host.now.prctl(PR_SET_MM, PR_SET_MM_MAP, bytes(area), PrctlMmMap.size, 0)
 
     def execute(self, task: Task, path: bytes, execfn: bytes, argv: Iterable[bytes], envp: Iterable[bytes]) -> None:
         """execve(2): LinuxError while the old program can go on; past that, a failure kills."""
-        leaving = self._close_on_exec()
-        try:
-            image = self.prepare(path, execfn, argv, envp)
-        except LinuxError as error:
-            if getattr(error, "fatal", False):
-                task.signals.die(SIGSEGV)
-            raise
-        task.signals.set_mask(_ALL)  # from here on, no signal makes a host call fail
-        task.signals.take()
-        self.threads.stop_others(task)
-        if task is self.task:
-            self._replace(image, leaving)
-        else:
-            self.task.blocked, self.task.kept = task.blocked, task.kept
-            self.threads.succeed(task, lambda _: self._replace(image, leaving))
+        with Room(self.task.group.fds, self.host):
+            leaving = self._close_on_exec()
+            try:
+                image = self.prepare(path, execfn, argv, envp)
+            except LinuxError as error:
+                if getattr(error, "fatal", False):
+                    task.signals.die(SIGSEGV)
+                raise
+            task.signals.set_mask(_ALL)
+            self.threads.stop_others(task)
+            if task is self.task:
+                self._replace(image, leaving)
+                return
+        self.task.blocked, self.task.kept = task.blocked, task.kept
+        self.threads.succeed(task, lambda _: self._replace(image, leaving))
 
     def _replace(self, image: Image, leaving: list[int]) -> None:
         """The rest of an execve, in the process's first thread when there is no other."""
-        task, group = self.task, self.task.group
-        for number, action in list(group.actions.items()):
-            if action.sa_handler not in (SIG_DFL, SIG_IGN):
-                set_action(task, number, DEFAULT_ACTION)
+        task, group, now = self.task, self.task.group, self.host.now
+        forget_actions(task)
         for timer in group.timers:
-            self.host.timer_delete(timer)
+            now.timer_delete(timer)
         group.timers.clear()
         group.attached.clear()
+        self._leave_parent()
         task.altstack = NO_ALTSTACK
         task.clear_child_tid = task.robust_list = 0
         for fd in leaving:
-            self.host.close(fd)
+            now.close(fd)
         self.mm.reset()
-        try:
-            self.enter(image, self.load(image))
-        except LinuxError:
-            task.signals.die(SIGSEGV)
-        if self._vfork:
-            self._vfork.release()
-            self._awaited(None)
+        with Room(group.fds, now):
+            try:
+                self.enter(image, self.load(image))
+            except LinuxError:
+                task.signals.die(SIGSEGV)
         task.signals.set_mask(task.blocked)
 
     def _close_on_exec(self) -> list[int]:
         """The guest's descriptors that an execve closes."""
         hidden = self.task.group.fds.is_hidden
         fds = [int(name) for name in os.listdir("/proc/self/fd")]
-        return [fd for fd in fds if not hidden(fd) and self.host.fcntl(fd, F_GETFD, 0) == FD_CLOEXEC]
+        return [fd for fd in fds if not hidden(fd) and self.host.now.fcntl(fd, F_GETFD, 0) == FD_CLOEXEC]
 
     # ---- Processes ----
 
@@ -187,15 +185,22 @@ class Process:
         task.signals.set_mask(_ALL)  # from here to the end, no signal comes between
         if task.signals.caught[0]:
             return -ERESTARTSYS
-        vfork = VforkParent(args.flags & CLONE_VM != 0) if args.flags & CLONE_VFORK else None
-        result = task.cpu.fork(host_args) if self.threads.alone() else self._fork_beside_threads(task, args)
+        with Room(task.group.fds, self.host):
+            vfork = Vfork(task) if args.flags & CLONE_VFORK else None
+            result = task.cpu.fork(host_args) if self.threads.alone() else self._fork_beside_threads(task, args)
         if result == 0:
             self.task = task
             self.threads.forked(task)
             self.mm.forked()
-            self._awaited(vfork.child() if vfork else None)
+            if self._vfork:
+                self._vfork.release()
+            if vfork:
+                vfork.begin(shares_memory=args.flags & CLONE_VM != 0)
+            self._awaited(vfork)
+        elif vfork and result < 0:
+            vfork.cancel()
         elif vfork:
-            vfork.wait(self.mm, result)
+            vfork.wait(self.mm)
         task.signals.set_mask(task.blocked)
         return result
 
@@ -220,7 +225,7 @@ class Process:
         """A thread was kicked."""
         self.threads.kicked(task)
 
-    def _awaited(self, vfork: VforkChild | None) -> None:
+    def _awaited(self, vfork: Vfork | None) -> None:
         """Whether a parent waits for this process's execve or end, which then has more to do than to exit."""
         self._vfork = vfork
         lib.fast_exit(self.fast and not vfork)
@@ -234,7 +239,13 @@ class Process:
 
     def end(self, status: int) -> NoReturn:
         """The process ends."""
-        if self._vfork:
-            self._vfork.send_memory(self.mm)
+        self._leave_parent()
         os._exit(status)
 
+    def _leave_parent(self) -> None:
+        """A parent that waits since vfork(2) may go on, with what this process has written to memory."""
+        if self._vfork:
+            if self._vfork.shares_memory and self.task.clear_child_tid:
+                self.mm.window.write(self.task.clear_child_tid, bytes(4))
+            self._vfork.finish(self.mm)
+            self._awaited(None)

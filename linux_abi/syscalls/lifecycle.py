@@ -6,17 +6,20 @@ import os
 from struct import iter_unpack
 
 from .. import procfs
-from ..signals import DEFAULT_ACTION, set_action
+from ..sigframe import NO_ALTSTACK
+from ..signals import SIGNALS, forget_actions
 from ..syscall import forward, syscall
 from ..types import DirFd, Flags, In, Int, Out, Path, Pid, Ptr, Size, ULong
 from ..uapi.clone import (
+    CLONE_ARGS_SIZE_VER0,
+    CLONE_ARGS_SIZE_VER2,
     CLONE_CHILD_CLEARTID,
     CLONE_CHILD_SETTID,
     CLONE_CLEAR_SIGHAND,
+    CLONE_DETACHED,
     CLONE_FILES,
-    CLONE_FS,
-    CLONE_NEWNS,
-    CLONE_NEWUSER,
+    CLONE_INTO_CGROUP,
+    CLONE_PARENT,
     CLONE_PARENT_SETTID,
     CLONE_PIDFD,
     CLONE_SETTLS,
@@ -28,7 +31,7 @@ from ..uapi.clone import (
 )
 from ..uapi.errno import E2BIG, EINVAL, ELOOP, ENOENT
 from ..uapi.fcntl import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, F_GETFD, AtFlags
-from ..uapi.signals import SIG_DFL, SIG_IGN, SIGCHLD
+from ..uapi.signals import SIGCHLD
 from ..uapi.structs import CloneArgs, Rusage, Siginfo
 from ..uapi.wait import IdType, WaitOptions
 from ..uapi.x86_64 import RSP
@@ -39,10 +42,10 @@ if TYPE_CHECKING:
 
     from ..task import Task
 
-# Served here, not by the host, whose child has memory and signal handlers of its own in any case.
-_OURS = CLONE_VM | CLONE_VFORK | CLONE_SETTLS | CLONE_CLEAR_SIGHAND | CLONE_SIGHAND
+# Served here, not by the host, whose child has memory, descriptors and signal handlers of its own in any case.
+_OURS = CLONE_VM | CLONE_VFORK | CLONE_SETTLS | CLONE_CLEAR_SIGHAND | CLONE_SIGHAND | CLONE_FILES | CLONE_CHILD_CLEARTID
+_TASK_SIZE_MAX = (1 << 47) - 4096
 _PAGE = 4096
-_CLONE_ARGS_V0 = 64  # bytes
 
 
 # ---- fork(2) ----
@@ -51,14 +54,17 @@ _CLONE_ARGS_V0 = 64  # bytes
 @syscall(missing="CLONE_VM without CLONE_VFORK or CLONE_THREAD, CLONE_FILES without CLONE_THREAD: a copy instead of sharing")
 def clone(task: Task, flags: ULong, stack: Ptr, parent_tid: Out[Int], child_tid: Out[Int], tls: ULong) -> int:
     """Make a child process."""
+    exit_signal = flags & CSIGNAL
+    if flags & CLONE_PIDFD and flags & CLONE_DETACHED:
+        return -EINVAL
     return _clone(
         task,
         CloneArgs(
-            flags=flags & 0xFFFFFFFF & ~CSIGNAL,
+            flags=flags & 0xFFFFFFFF & ~CSIGNAL & ~CLONE_DETACHED,  # which means nothing any more
             pidfd=parent_tid,
             child_tid=child_tid,
             parent_tid=parent_tid,
-            exit_signal=flags & CSIGNAL,
+            exit_signal=0 if flags & CLONE_PARENT or exit_signal > SIGNALS else exit_signal,  # what clone3 would refuse
             stack=stack,
             tls=tls,
         ),
@@ -70,13 +76,17 @@ def clone3(task: Task, cl_args: In[CloneArgs], size: Size) -> int:
     """Make a child process."""
     if size > _PAGE:
         return -E2BIG
-    if size < _CLONE_ARGS_V0:
+    if size < CLONE_ARGS_SIZE_VER0:
         return -EINVAL
     raw = task.mm.read(cl_args, size)
     if any(raw[CloneArgs.size :]):
         return -E2BIG
     args = CloneArgs.unpack(raw[: CloneArgs.size].ljust(CloneArgs.size, b"\0"))
-    if bool(args.stack) != bool(args.stack_size) or args.exit_signal & ~CSIGNAL or args.flags & CSIGNAL:
+    if bool(args.stack) != bool(args.stack_size) or args.stack + args.stack_size > _TASK_SIZE_MAX:
+        return -EINVAL
+    if args.flags & (CLONE_THREAD | CLONE_PARENT) and args.exit_signal:
+        return -EINVAL
+    if args.flags & CLONE_INTO_CGROUP and size < CLONE_ARGS_SIZE_VER2:
         return -EINVAL
     return _clone(task, args.replace(stack=args.stack + args.stack_size, stack_size=0))
 
@@ -95,19 +105,19 @@ def vfork(task: Task) -> int:
 
 def _clone(task: Task, args: CloneArgs) -> int:
     flags = args.flags
-    if error := _senseless(flags):
-        return -error
+    if _senseless(flags):
+        return -EINVAL
     if flags & CLONE_THREAD:
         return task.machine.spawn(task, args)
-    host = CloneArgs(
-        flags=flags & ~_OURS & ~CLONE_FILES,
-        pidfd=task.mm.host_address(args.pidfd) if flags & CLONE_PIDFD else 0,
-        child_tid=task.mm.host_address(args.child_tid) if flags & (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID) else 0,
-        parent_tid=task.mm.host_address(args.parent_tid) if flags & CLONE_PARENT_SETTID else 0,
-        exit_signal=args.exit_signal,
-        set_tid=task.mm.host_address(args.set_tid),
-        set_tid_size=args.set_tid_size,
-        cgroup=args.cgroup,
+    address = task.mm.host_address
+    host = args.replace(
+        flags=flags & ~_OURS,
+        pidfd=address(args.pidfd) if flags & CLONE_PIDFD else 0,
+        child_tid=address(args.child_tid) if flags & CLONE_CHILD_SETTID else 0,
+        parent_tid=address(args.parent_tid) if flags & CLONE_PARENT_SETTID else 0,
+        stack=0,
+        tls=0,
+        set_tid=address(args.set_tid),
     )
     result = task.machine.fork(task, args, bytes(host))
     if result == 0:
@@ -115,15 +125,11 @@ def _clone(task: Task, args: CloneArgs) -> int:
     return result
 
 
-def _senseless(flags: int) -> int:
-    """The errno of flags that exclude each other, as far as the host is not asked (the kernel's copy_process)."""
-    if flags & CLONE_FS and flags & (CLONE_NEWNS | CLONE_NEWUSER):
-        return EINVAL
+def _senseless(flags: int) -> bool:
+    """Whether flags exclude each other that the host does not see (the kernel's copy_process)."""
     if flags & CLONE_THREAD and not flags & CLONE_SIGHAND:
-        return EINVAL
-    if flags & CLONE_SIGHAND and (not flags & CLONE_VM or flags & CLONE_CLEAR_SIGHAND):
-        return EINVAL
-    return 0
+        return True
+    return bool(flags & CLONE_SIGHAND and (not flags & CLONE_VM or flags & CLONE_CLEAR_SIGHAND))
 
 
 def _begin_child(task: Task, args: CloneArgs) -> None:
@@ -139,14 +145,9 @@ def _begin_child(task: Task, args: CloneArgs) -> None:
     if args.flags & CLONE_SETTLS:
         task.cpu.fs_base = args.tls
     if args.flags & CLONE_CLEAR_SIGHAND:
-        reset_handlers(task)
-
-
-def reset_handlers(task: Task) -> None:
-    """Signals with a handler get the default action; ignored ones stay ignored."""
-    for number, action in list(task.group.actions.items()):
-        if action.sa_handler not in (SIG_DFL, SIG_IGN):
-            set_action(task, number, DEFAULT_ACTION)
+        forget_actions(task)
+    if args.flags & CLONE_VM and not args.flags & CLONE_VFORK:
+        task.altstack = NO_ALTSTACK
 
 
 # ---- execve(2) ----
