@@ -26,7 +26,7 @@ def suite(cache: Path, program: Path | None, _: list[str]) -> Suite:
     sources = [source / f"support/{name}.c" for name in ("printenv", "recho", "xcase", "zecho")]
     compile_support(sources, helpers, source, source / "include", source / "lib")
     tests = sorted(path.name for path in (source / "tests").glob("run-*") if path.name not in _NOT_TESTS)
-    prepare = partial(_copy, source / "tests")
+    prepare = partial(_copy, source)
     environment = partial(_environment, Path(found), helpers)
     parse = one_case(_status)
     units = [Unit(name, name[4:], ["sh", "-c", _RUN, "sh", name], prepare, environment, parse) for name in tests]
@@ -37,8 +37,10 @@ def _status(output: str, _: int) -> str:
     return FAIL if output.strip() else PASS
 
 
-def _copy(tests: Path, work: Path) -> Path:
-    return Path(shutil.copytree(tests, work / "tests", symlinks=True))
+def _copy(source: Path, work: Path) -> Path:
+    for name, made in (("config.h.in", "config.h"), ("version.c", "version.h"), ("y.tab.c", "y.tab.c")):
+        shutil.copy(source / name, work / made)  # here-documents are made of these
+    return Path(shutil.copytree(source / "tests", work / "tests", symlinks=True))
 
 
 def _environment(program: Path, helpers: Path, work: Path) -> dict[str, str]:

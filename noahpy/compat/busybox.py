@@ -61,7 +61,7 @@ class _Busybox:
 
     def units(self) -> list[Unit]:
         found = []
-        for applet in ["busybox", *self.applets]:
+        for applet in dict.fromkeys(["busybox", *self.applets]):
             script = self.tests / f"{applet}.tests"
             for test in sorted(self.tests.glob(f"{applet}/*")):
                 argv = ["sh", "-c", _OLD_STYLE, "sh", f"{applet}/{test.name}", test.name]
@@ -86,6 +86,7 @@ class _Busybox:
         """The new-style tests write where they and their data are."""
         shutil.copytree(self.tests, work / "testsuite", symlinks=True)
         cases = [name for unit, _, name in (skip.partition(": ") for skip in self.skip) if unit == script]
+        (work / "busybox").symlink_to(self.bin / "busybox")
         if cases:
             harness = work / "testsuite/testing.sh"
             renamed = harness.read_text().replace("\ntesting()\n", "\nsuite_testing()\n")

@@ -52,8 +52,12 @@ class _Worker:
 
     @classmethod
     def start(cls, units: list[Unit], ways: list[Way], work: Path) -> None:
-        """In a new worker: what ends it is the main process's SIGTERM, which leaves nothing running."""
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        """In a new worker: what ends it is the main process's SIGTERM, which leaves nothing running.
+
+        Tests must not find signals ignored that this process was started with: a handler is default again after an execve.
+        """
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, lambda *_: None)
         signal.signal(signal.SIGTERM, _exit)
         become_reaper()
         cls.units, cls.ways, cls.work = units, ways, work / str(os.getpid())
