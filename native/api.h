@@ -115,6 +115,12 @@ int fast_forward(unsigned number, unsigned count, const uint8_t *kinds, int open
 uint64_t fast_count(unsigned number); /* calls finished in C */
 void fast_exit(int allowed);          /* whether exit_group(2) may end the process at once */
 
+/* ---- Who runs (tree.c) ----------------------------------------------------------------------------------------------- */
+
+int tree_start(void); /* the first process of a tree */
+void tree_exec(const char *path);
+void tree_end(int status);
+
 /* ---- Descriptors of the VMM's own (hidden.c) ------------------------------------------------------------------------- */
 
 /* The VMM's descriptors sit at [hidden_base(), hidden_base() + hidden_count()), above the guest's RLIMIT_NOFILE;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "hidden.h"
+#include "tree.h"
 
 enum { CALLS = 512, ARGUMENTS = 6, IOVECS = 16, NAME_END = 10 };
 
@@ -75,7 +76,10 @@ void fast_exit(int allowed) { may_exit_ = allowed; }
 bool fast_finish(struct vcpu *cpu) {
     struct registers *r = cpu->regs;
     uint32_t number = (uint32_t)r->rax; /* as the kernel, which looks at no more */
-    if (number == SYS_exit_group && may_exit_) _exit((int)r->rdi);
+    if (number == SYS_exit_group && may_exit_) {
+        tree_end((int)(r->rdi & 0xff) << 8);
+        _exit((int)r->rdi);
+    }
     if (number >= CALLS || !table_[number].known) return false;
     const uint64_t args[ARGUMENTS] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
     long to[ARGUMENTS] = {0};

@@ -34,7 +34,11 @@ void signal_kicks(volatile uint8_t *immediate_exit) { mine_.kick = immediate_exi
 
 long host_syscall(long number, long a, long b, long c, long d, long e, long f) {
     const long args[6] = {a, b, c, d, e, f};
-    return syscall_unless(&mine_.caught, number, args);
+    long result = syscall_unless(&mine_.caught, number, args);
+    int status;
+    if (number == SYS_wait4 && result > 0 && b && !copy_safely(&status, (void *)b, sizeof status))
+        tree_reaped((int)result, status);
+    return result;
 }
 
 /* What thread_kick() sends: SIGSEGV, which is never blocked here, with this value. */

@@ -18,6 +18,7 @@
 #include "hidden.h"
 #include "host.h"
 #include "pagetable.h"
+#include "tree.h"
 
 /* The window is shown to the VM by chunks, in the order of their first use: a CPU has fewer guest-physical addresses (39
  * bits on a laptop) than a guest has virtual ones. Neighbours that are first used together share a memslot: making one
@@ -436,6 +437,7 @@ int engine_fork_child(struct vcpu *cpu) {
     int error = vm_create();
     for (unsigned i = 0; i < slot_count_ && !error; i++) error = slot_show(i);
     if (error || (error = vcpu_open(v))) return error;
+    tree_born();
     *cpu->regs = saved_.regs;
     return vcpu_set_xstate(cpu, saved_.xstate, xstate_size());
 }

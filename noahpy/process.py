@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from linux_abi.errors import LinuxError
+from linux_abi.host import own
 from linux_abi.fds import Room
 from linux_abi.sigframe import NO_ALTSTACK
 from linux_abi.signals import DEFAULT_ACTION, forget_actions, set_action, set_mask
@@ -92,7 +93,7 @@ class Process:
     def load(self, image: Image) -> loader.Entry:
         """Fill the empty address space with a program."""
         self.mm.aslr.on = self._aslr and not self.host.now.personality(_QUERY) & ADDR_NO_RANDOMIZE
-        self._exe = os.readlink(b"/proc/self/fd/%d" % image.program.fd)
+        self._exe = own.target(f"self/fd/{image.program.fd}")
         return loader.commit(image, self.mm)
 
     def enter(self, image: Image, entry: loader.Entry) -> None:
@@ -105,6 +106,7 @@ class Process:
         group.exe, group.argv, group.auxv = self._exe, image.argv, entry.auxv
         group.layout = entry.start_code, entry.end_code, entry.start_data, entry.end_data, entry.start_brk
         self.host.now.prctl(PR_SET_NAME, os.path.basename(image.execfn)[:15] + b"\0", 0, 0, 0)
+        lib.tree_exec(self._exe)
         self._publish(entry)
 
     def _publish(self, entry: loader.Entry) -> None:
@@ -112,7 +114,7 @@ class Process:
 
         The rest of the record stays the VMM's: its own heap depends on it. An old kernel may refuse; then ps shows noahpy.
         """
-        with open("/proc/self/stat", "rb", buffering=0) as file:
+        with open("self/stat", "rb", buffering=0, opener=own.opener) as file:
             fields = [b"", b"", *file.readall().rpartition(b") ")[2].split()]  # fields[i] is proc_pid_stat(5)'s i+1
         base = self.mm.window.base
         area = PrctlMmMap(
@@ -175,7 +177,7 @@ class Process:
     def _close_on_exec(self) -> list[int]:
         """The guest's descriptors that an execve closes."""
         hidden = self.task.group.fds.is_hidden
-        fds = [int(name) for name in os.listdir("/proc/self/fd")]
+        fds = [int(name) for name in own.entries("self/fd")]
         return [fd for fd in fds if not hidden(fd) and self.host.now.fcntl(fd, F_GETFD, 0) == FD_CLOEXEC]
 
     # ---- Processes ----
@@ -240,6 +242,7 @@ class Process:
     def end(self, status: int) -> NoReturn:
         """The process ends."""
         self._leave_parent()
+        lib.tree_end((status & 0xFF) << 8)
         os._exit(status)
 
     def _leave_parent(self) -> None:

@@ -1,0 +1,78 @@
+"""Who runs: the processes of the trees that noahpy has started, out of the memory that each tree shares (native/tree.c)."""
+
+from __future__ import annotations
+
+import os
+from struct import Struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NAME = "/memfd:noahpy-tree (deleted)"
+_HEADER = Struct("<II")
+_RECORD = Struct("<ii5QiI200s")  # struct tree_record
+
+
+class Record:
+    """One process. Times are in seconds, points in time since 1970."""
+
+    __slots__ = ("pid", "parent", "start", "exec", "end", "user", "system", "status", "execs", "path")
+
+    def __init__(self, raw: bytes) -> None:
+        pid, parent, start, execed, end, user, system, status, execs, path = _RECORD.unpack(raw)
+        self.pid: int = pid
+        self.parent: int = parent
+        self.start = start / 1e9
+        self.exec = execed / 1e9
+        self.end = end / 1e9
+        self.user = user / 1e9
+        self.system = system / 1e9
+        self.status: int = status  # as of wait(2); of an ended process
+        self.execs: int = execs
+        self.path = os.fsdecode(path.split(b"\0", 1)[0])
+
+    def state(self) -> str:
+        """`runs`, `exit N`, `signal N`, or `killed` if it is gone without having said so."""
+        if not self.end:
+            return "runs" if os.path.exists(f"/proc/{self.pid}") else "killed"
+        return f"signal {self.status & 0x7F}" if self.status & 0x7F else f"exit {self.status >> 8}"
+
+
+def trees() -> Iterator[list[Record]]:
+    """The records of each tree that still runs and whose processes are this user's, in the order of their starts."""
+    seen = set()
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            for fd in os.listdir(f"/proc/{name}/fd"):
+                path = f"/proc/{name}/fd/{fd}"
+                if os.readlink(path) == _NAME and (inode := os.stat(path).st_ino) not in seen:
+                    seen.add(inode)
+                    with open(path, "rb") as file:
+                        yield _records(file.read())
+        except OSError:  # ended meanwhile, or another user's
+            continue
+
+
+def _records(data: bytes) -> list[Record]:
+    start = _HEADER.size
+    room, born = _HEADER.unpack_from(data)
+    raw = [data[start + i * _RECORD.size :][: _RECORD.size] for i in range(min(room, born))]
+    return sorted([r for r in map(Record, raw) if r.pid], key=lambda r: r.start)
+
+
+def main() -> int:
+    """`noahpy processes`: a line a process."""
+    from time import localtime, strftime, time
+
+    rows = [("PID", "PARENT", "START", "SECONDS", "STATE", "PROGRAM")]
+    for tree in trees():
+        for r in tree:
+            took = (r.end or time()) - r.start
+            rows.append((str(r.pid), str(r.parent), strftime("%H:%M:%S", localtime(r.start)), f"{took:.3f}", r.state(), r.path))
+    widths = [max(len(row[i]) for row in rows) for i in range(5)]
+    for row in rows:
+        print("  ".join([*(row[i].rjust(w) if i in (0, 1, 3) else row[i].ljust(w) for i, w in enumerate(widths)), row[5]]))
+    return 0
