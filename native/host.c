@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "copy.h"
+#include "tree.h"
 
 enum { HANDLER_STACK = 64 * 1024 };
 

@@ -58,6 +58,8 @@ def trees() -> Iterator[list[Record]]:
 
 def _records(data: bytes) -> list[Record]:
     start = _HEADER.size
+    if len(data) < start:  # just being made
+        return []
     room, born = _HEADER.unpack_from(data)
     raw = [data[start + i * _RECORD.size :][: _RECORD.size] for i in range(min(room, born))]
     return sorted([r for r in map(Record, raw) if r.pid], key=lambda r: r.start)

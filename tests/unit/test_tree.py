@@ -21,7 +21,7 @@ def test_records_of_a_running_tree() -> None:
             time.sleep(0.1)
             records = next((found for found in tree.trees() if found and found[0].pid == guest.pid), [])
         time.sleep(0.5)  # sleep's execve
-        records = next(found for found in tree.trees() if found[0].pid == guest.pid)
+        records = next(found for found in tree.trees() if found and found[0].pid == guest.pid)
         shell, true, left, killed, sleeper = records
         assert all(record.parent == shell.pid for record in records[1:])
         assert [record.path.rpartition("/")[2] for record in records] == ["bash", "true", "bash", "bash", "sleep"]
