@@ -15,6 +15,7 @@ from _thread import RLock
 from fcntl import F_GETFL, fcntl
 
 from linux_abi.errors import LinuxError
+from linux_abi.host import own
 from linux_abi.uapi.errno import EACCES, EBADF, EEXIST, EINVAL, ENOMEM, EOVERFLOW, EPERM
 from linux_abi.uapi.mman import (
     MAP_32BIT,
@@ -340,7 +341,7 @@ def mmap_min_addr() -> int:
 
 
 def _may_map_low() -> bool:
-    with open("/proc/self/status", "rb") as file:
+    with open("self/status", "rb", opener=own.opener) as file:
         for line in file:
             if line.startswith(b"CapEff:"):
                 return bool(int(line.split()[1], 16) >> _CAP_SYS_RAWIO & 1)

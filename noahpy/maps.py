@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
+from linux_abi.host import own
 from linux_abi.uapi.mman import MAP_PRIVATE, MAP_TYPE, PROT_EXEC, PROT_READ, PROT_WRITE
 
 TYPE_CHECKING = False
@@ -55,7 +56,7 @@ class _HostFiles:
     def __init__(self, base: int, size: int) -> None:
         self._starts: list[int] = []
         self._fields: list[tuple[bytes, bytes, bytes]] = []
-        with open("/proc/self/maps", "rb") as host:
+        with open("self/maps", "rb", opener=own.opener) as host:
             for line in host:
                 fields = line.rstrip(b"\n").split(None, 5)
                 start = int(fields[0].split(b"-")[0], 16) - base

@@ -8,6 +8,7 @@ import os
 
 from linux_abi import signals as abi_signals
 from linux_abi.fds import FdTable
+from linux_abi.host import own
 from linux_abi.syscall import Table
 from linux_abi.task import Task, TaskExit, TaskStopped, ThreadGroup
 from linux_abi.uapi.errno import EINTR
@@ -39,6 +40,7 @@ def start(program: bytes, argv: list[bytes], envp: list[bytes], options: Options
     table = Table()
     gc.freeze()  # what is there stays: a collection would only copy pages that forked processes share
     signals = kvm.open_machine(table.plain() if options.fast else ())
+    _hold_proc()
     entry = process.load(image)
     group = ThreadGroup(FdTable(lib.hidden_base(), lib.hidden_count(), lib.hidden_move))
     task = Task(group, mm, host, kvm.Cpu(), signals, process, table.declared)
@@ -46,6 +48,15 @@ def start(program: bytes, argv: list[bytes], envp: list[bytes], options: Options
     process.enter(image, entry)
     run(task, table)
     raise AssertionError("the first thread outlives the process")
+
+
+def _hold_proc() -> None:
+    """The VMM's own entries in /proc stay in reach, whatever becomes of the guest's root directory."""
+    try:
+        place = lib.hidden_keep(os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+    except OSError:
+        return  # there is none, and what needs it will say so
+    own.hold(lambda: lib.hidden_fd(place))
 
 
 def run(task: Task, table: Table) -> None:

@@ -10,6 +10,7 @@ from struct import Struct
 
 from linux_abi.errors import LinuxError
 from linux_abi.fds import Room
+from linux_abi.host import own
 from linux_abi.uapi.errno import EINTR
 from linux_abi.uapi.socket import AF_UNIX, MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_STREAM
 
@@ -72,7 +73,7 @@ class Vfork:
         lib.hidden_release(self._childs)
 
     def _send_memory(self, mm: AddressSpace) -> None:
-        with Room(self.task.group.fds, self.host), open("/proc/self/pagemap", "rb", buffering=0) as pagemap:
+        with Room(self.task.group.fds, self.host), open("self/pagemap", "rb", buffering=0, opener=own.opener) as pagemap:
             for start, end in mm.writable():
                 pagemap.seek((mm.window.base + start) // _PAGE * 8)
                 states = pagemap.read((end - start) // _PAGE * 8)[7::8]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from errno import EFAULT
 
+from linux_abi.host import own
+
 from ._native import ffi, lib
 from .errors import CannotRun
 
@@ -56,7 +58,7 @@ class Window:
     def _host_mappings(self, start: int, end: int) -> list[tuple[int, int]]:
         """The host's mappings in [start, end), each cut to it, by guest address."""
         found = []
-        with open("/proc/self/maps", "rb") as maps:
+        with open("self/maps", "rb", opener=own.opener) as maps:
             for line in maps:
                 low, high = (int(x, 16) - self.base for x in line.split(b" ", 1)[0].split(b"-"))
                 if low < end and high > start:

@@ -6,6 +6,7 @@ import os
 
 from ..errors import LinuxError
 from ..uapi.x86_64 import NUMBERS
+from . import own
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class LinuxHost:
     def _resident() -> tuple[int, int]:
         """Resident pages of this process, and how many of them files back (proc_pid_statm(5)); (0, 0) without a /proc."""
         try:
-            fd = os.open(b"/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+            fd = own.opener("self/statm", os.O_RDONLY)
         except OSError:
             return 0, 0
         fields = os.read(fd, 100).split()
@@ -79,14 +80,14 @@ class LinuxHost:
     def path_of(self, fd: int) -> bytes:
         """The path by which a descriptor's file is known (proc_pid_fd(5)); empty if it can't be told."""
         try:
-            return os.readlink(b"/proc/self/fd/%d" % fd)
+            return own.target(f"self/fd/{fd}")
         except OSError:
             return b""
 
     def vmm_path(self) -> bytes:
         """The executable that the host believes to run."""
         if not self._vmm_path:
-            self._vmm_path = os.readlink(b"/proc/self/exe")
+            self._vmm_path = own.target("self/exe")
         return self._vmm_path
 
     def close_now(self, fd: int) -> None:
@@ -111,7 +112,7 @@ class LinuxHost:
             try:
                 os.write(writable, content)
                 os.fchmod(writable, 0o444)
-                readable = os.open(b"/proc/self/fd/%d" % writable, os.O_RDONLY | os.O_CLOEXEC)
+                readable = own.opener(f"self/fd/{writable}", os.O_RDONLY)
             finally:
                 os.close(writable)
             os.dup2(readable, fd, inheritable=os.get_inheritable(fd))

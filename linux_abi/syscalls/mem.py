@@ -10,6 +10,7 @@ import os
 from struct import pack, unpack
 
 from ..errors import LinuxError
+from ..host import own
 from ..syscall import forward, refuse, syscall
 from ..types import Fd, Flags, In, Int, IoVec, Out, Pid, Ptr, Size, UInt, ULong
 from ..uapi.errno import EBADF, EFAULT, EINVAL, ENOMEM, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM
@@ -83,7 +84,7 @@ def pkey_mprotect(task: Task, addr: Ptr, len: Size, prot: Flags[Protection], pke
 
 
 @syscall(missing="there are no protection keys, as on a CPU without them")
-def pkey_alloc(task: Task, flags: ULong, access_rights: ULong) -> int:  # noqa: ARG001
+def pkey_alloc(task: Task, flags: ULong, access_rights: ULong) -> int:
     """Allocate a protection key."""
     raise LinuxError(EINVAL if flags or access_rights & ~_PKEY_ACCESS_MASK else ENOSPC)
 
@@ -195,7 +196,7 @@ def process_madvise(task: Task, pidfd: Int, iovec: IoVec, vlen: Size, advice: Fl
 
 def _process_of(task: Task, pidfd: int) -> int:
     try:
-        with open(f"/proc/self/fdinfo/{task.group.fds.visible(pidfd)}", "rb") as info:
+        with open(f"self/fdinfo/{task.group.fds.visible(pidfd)}", "rb", opener=own.opener) as info:
             for line in info:
                 if line.startswith(b"Pid:"):
                     return int(line[4:])
