@@ -322,7 +322,10 @@ nm -D /bin/ls
 strings -n 8 /bin/true
 size /bin/ls /bin/true
 as -o object.o /dev/null
-getconf -a
+getconf OPEN_MAX
+getconf ARG_MAX
+getconf CHILD_MAX
+getconf _NPROCESSORS_ONLN
 locale
 locale -a
 getent passwd root
