@@ -146,8 +146,13 @@ if TYPE_CHECKING:
         def spawn(self, task: Task, args: CloneArgs) -> int:
             """clone3(2) for a thread: its number or a negative errno."""
 
-        def execute(self, task: Task, path: bytes, execfn: bytes, argv: Iterable[bytes], envp: Iterable[bytes]) -> None:
-            """Replace the program by the one at `path`, which it knows as `execfn`; LinuxError while it can still go on."""
+        def execute(
+            self, task: Task, path: bytes, execfn: bytes, argv: Iterable[bytes], envp: Iterable[bytes], *, lasting: bool
+        ) -> None:
+            """Replace the program by the one at `path`, which it knows as `execfn`; LinuxError while it can still go on.
+
+            Not `lasting`: the name ends with the execve, and is no use to a script's interpreter.
+            """
 
         def exit(self, task: Task, status: int, group: bool) -> bool:
             """The thread or its process ends; True if its host thread goes on with another thread's execve."""

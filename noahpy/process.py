@@ -69,10 +69,11 @@ class Process:
 
     # ---- Programs ----
 
-    def prepare(self, path: bytes, execfn: bytes, argv: Iterable[bytes], envp: Iterable[bytes]) -> Image:
+    def prepare(self, path: bytes, execfn: bytes, argv: Iterable[bytes], envp: Iterable[bytes], lasting: bool = True) -> Image:
         """Find all that can be wrong with a program."""
         vdso.find()  # while /proc/self still tells of the host's
-        return prepare(path, argv, envp, host=self.host.now, stack_limit=self.mm.stack_limit, execfn=execfn)
+        limit = self.mm.stack_limit
+        return prepare(path, argv, envp, host=self.host.now, stack_limit=limit, execfn=execfn, lasting=lasting)
 
     def adopt(self, task: Task, serve: Callable[[Task], None]) -> None:
         """The first task takes over the signals that this process was started with. `serve` runs a thread to its end."""
@@ -135,12 +136,14 @@ class Process:
         )
         self.host.now.prctl(PR_SET_MM, PR_SET_MM_MAP, bytes(area), PrctlMmMap.size, 0)
 
-    def execute(self, task: Task, path: bytes, execfn: bytes, argv: Iterable[bytes], envp: Iterable[bytes]) -> None:
+    def execute(
+        self, task: Task, path: bytes, execfn: bytes, argv: Iterable[bytes], envp: Iterable[bytes], *, lasting: bool
+    ) -> None:
         """execve(2): LinuxError while the old program can go on; past that, a failure kills."""
         with Room(self.task.group.fds, self.host):
             leaving = self._close_on_exec()
             try:
-                image = self.prepare(path, execfn, argv, envp)
+                image = self.prepare(path, execfn, argv, envp, lasting)
             except LinuxError as error:
                 if getattr(error, "fatal", False):
                     task.signals.die(SIGSEGV)

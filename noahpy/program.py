@@ -72,12 +72,19 @@ class Image:
 
 
 def prepare(
-    path: bytes, argv: Iterable[bytes], envp: Iterable[bytes], *, host: Host, stack_limit: int, execfn: bytes | None = None
+    path: bytes,
+    argv: Iterable[bytes],
+    envp: Iterable[bytes],
+    *,
+    host: Host,
+    stack_limit: int,
+    execfn: bytes | None = None,
+    lasting: bool = True,
 ) -> Image:
     """Open and check the program at `path` (as the host sees it) and all that it needs; raises LinuxError.
 
     `argv` and `envp` are walked once the file is open, as Linux reads them then. `stack_limit` is the soft RLIMIT_STACK in
-    bytes. `execfn` is what the guest called the file, if that is not `path`.
+    bytes. `execfn` is what the guest called the file, if that is not `path`; not `lasting`: that name ends with the execve.
     """
     execfn = path if execfn is None else execfn
     fd = _open(path, host)
@@ -91,6 +98,8 @@ def prepare(
         head = read_head(fd)
         levels = 0
         while head[:2] == b"#!":
+            if not lasting:
+                raise ExecError(ENOENT, "a script by a name that its interpreter cannot open")
             name, argument = _script_line(head[:_SCRIPT_HEAD])
             arguments[:1] = [name, *argument, script]
             _check_room(arguments, room)

@@ -6,6 +6,7 @@ import os
 from struct import iter_unpack
 
 from .. import procfs
+from ..errors import LinuxError
 from ..sigframe import NO_ALTSTACK
 from ..signals import SIGNALS, forget_actions
 from ..syscall import forward, syscall
@@ -29,8 +30,8 @@ from ..uapi.clone import (
     CLONE_VM,
     CSIGNAL,
 )
-from ..uapi.errno import E2BIG, EINVAL, ELOOP, ENOENT
-from ..uapi.fcntl import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, F_GETFD, AtFlags
+from ..uapi.errno import E2BIG, EINVAL, ELOOP, ENAMETOOLONG, ENOENT
+from ..uapi.fcntl import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, F_GETFD, FD_CLOEXEC, AtFlags
 from ..uapi.signals import SIGCHLD
 from ..uapi.structs import CloneArgs, Rusage, Siginfo
 from ..uapi.wait import IdType, WaitOptions
@@ -40,12 +41,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..task import Task
+    from ..task import Memory, Task
 
 # Served here, not by the host, whose child has memory, descriptors and signal handlers of its own in any case.
 _OURS = CLONE_VM | CLONE_VFORK | CLONE_SETTLS | CLONE_CLEAR_SIGHAND | CLONE_SIGHAND | CLONE_FILES | CLONE_CHILD_CLEARTID
 _TASK_SIZE_MAX = (1 << 47) - 4096
 _PAGE = 4096
+_STRING_MAX = 128 << 10  # bytes with the NUL (MAX_ARG_STRLEN)
 
 
 # ---- fork(2) ----
@@ -157,7 +159,7 @@ def _begin_child(task: Task, args: CloneArgs) -> None:
 def execve(task: Task, pathname: Path, argv: Ptr, envp: Ptr) -> None:
     """Execute a program in place of this one."""
     name = task.mm.cstr(pathname)
-    task.machine.execute(task, procfs.followed(task, name), name, _strings(task, argv), _strings(task, envp))
+    task.machine.execute(task, procfs.followed(task, name), name, _strings(task, argv), _strings(task, envp), lasting=True)
 
 
 @syscall
@@ -166,17 +168,20 @@ def execveat(task: Task, dirfd: DirFd, pathname: Path, argv: Ptr, envp: Ptr, fla
     if flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW):
         return -EINVAL
     name = task.mm.cstr(pathname)
+    lasting = True
     if dirfd == AT_FDCWD or name[:1] == b"/":
         path = execfn = name
     elif not name and not flags & AT_EMPTY_PATH:
         return -ENOENT
     else:
-        if (error := task.host.fcntl(task.group.fds.visible(dirfd), F_GETFD)) < 0:
-            return error
+        if (fd_flags := task.host.fcntl(task.group.fds.visible(dirfd), F_GETFD)) < 0:
+            return fd_flags
+        lasting = not fd_flags & FD_CLOEXEC
         path, execfn = [f % dirfd + (b"/" + name if name else b"") for f in (b"/proc/self/fd/%d", b"/dev/fd/%d")]
     if name and flags & AT_SYMLINK_NOFOLLOW and os.path.islink(path):
         return -ELOOP
-    task.machine.execute(task, procfs.followed(task, path), execfn, _strings(task, argv), _strings(task, envp))
+    path = procfs.followed(task, path)
+    task.machine.execute(task, path, execfn, _strings(task, argv), _strings(task, envp), lasting=lasting)
     return None
 
 
@@ -188,8 +193,15 @@ def _strings(task: Task, array: int) -> Iterator[bytes]:
         for (address,) in iter_unpack("<Q", mm.read(array, room - room % 8 or 8)):
             if not address:
                 return
-            yield mm.cstr(address, 128 << 10)
+            yield _string(mm, address)
             array += 8
+
+
+def _string(mm: Memory, address: int) -> bytes:
+    try:
+        return mm.cstr(address, _STRING_MAX)
+    except LinuxError as error:
+        raise LinuxError(E2BIG if error.errno == ENAMETOOLONG else error.errno) from None
 
 
 # ---- wait(2) ----
