@@ -412,6 +412,7 @@ static struct {
 } saved_;
 
 int engine_fork_prepare(struct vcpu *cpu) {
+    signal_kicks(NULL); /* the child has no kvm_run: SIGBUS and SIGSEGV may come before it has */
     if (!saved_.xstate && !(saved_.xstate = malloc(xstate_size()))) return -ENOMEM;
     saved_.regs = *cpu->regs;
     return vcpu_get_xstate(cpu, saved_.xstate);

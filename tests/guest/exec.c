@@ -36,7 +36,8 @@ static int run_word(char *word) {
 /* ---- What the new program finds ---- */
 
 static void look_at_arguments(int argc, char **argv) {
-    CHECK(argc == 5 && !strcmp(argv[0], "a name") && !strcmp(argv[2], "") && !strcmp(argv[3], "b c") && !strcmp(argv[4], "\xff"));
+    CHECK(argc == 5 && !strcmp(argv[0], "a name") && !strcmp(argv[2], "") && !strcmp(argv[3], "b c") &&
+          !strcmp(argv[4], "\xff"));
     CHECK(!argv[5] && !strcmp(environ[0], "A=1") && !strcmp(environ[1], "no equals sign") && !environ[2]);
     CHECK(!strcmp((char *)getauxval(AT_EXECFN), path) && getauxval(AT_SECURE) == 0 && getauxval(AT_PAGESZ) == PAGE);
     CHECK(getauxval(AT_UID) == getuid() && getauxval(AT_EGID) == getegid());
@@ -134,8 +135,8 @@ static void leave_files(void) {
 }
 
 static void leave_memory(void) {
-    char *p = mmap((void *)0x2000000000, 100 * PAGE, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    char *p = mmap((void *)0x2000000000, 100 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+                   -1, 0);
     CHECK(p == (char *)0x2000000000);
     int fd = make_file("marked", "x", 1);
     CHECK(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0) != MAP_FAILED);
