@@ -6,6 +6,7 @@ where it can't be written, modules are imported as ever.
 
 from __future__ import annotations
 
+import gc
 import marshal
 import os
 import sys
@@ -26,6 +27,7 @@ PATH = os.path.join(_HERE, "__pycache__", f"start.{sys.implementation.cache_tag}
 
 def use() -> None:
     """Import what noahpy consists of from the image, from now on."""
+    gc.disable()  # until the guest runs: the start leaves no garbage
     if sys.flags.optimize:
         return
     modules = _read() or _make()

@@ -39,6 +39,7 @@ def start(program: bytes, argv: list[bytes], envp: list[bytes], options: Options
     image = process.prepare(program, program, argv, envp)
     table = Table()
     gc.freeze()  # what is there stays: a collection would only copy pages that forked processes share
+    gc.enable()
     signals = kvm.open_machine(table.plain() if options.fast else ())
     _hold_proc()
     entry = process.load(image)

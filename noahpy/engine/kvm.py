@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from _functools import partial  # functools itself imports much
 
 from linux_abi.host.linux import LinuxHost
 
@@ -44,7 +45,7 @@ class Cpu:
     def _bind(self) -> None:
         vcpu = self.vcpu
         self.regs = memoryview(ffi.buffer(vcpu.regs, 8 * _REGISTERS)).cast("Q")
-        self.run = lambda: lib.vcpu_run(vcpu)
+        self.run = partial(lib.vcpu_run, vcpu)
 
     @property
     def fs_base(self) -> int:
