@@ -13,7 +13,7 @@ from pathlib import Path
 from .suite import FAIL, PASS, Unit, base_environment, one_case
 from .support import compile_support
 
-_RUN = '"$THIS_SH" "./$1.tests" >"$1.xx" 2>&1; diff -u "$1.xx" "$1.right"'
+_RUN = '"$THIS_SH" "./$1.tests" >"$1.xx" 2>&1; diff "$1.xx" "$1.right"'
 
 
 def units(source: Path, config: str, ash: Path, helpers: Path) -> list[Unit]:

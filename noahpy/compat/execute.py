@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import shutil
 import signal
 import subprocess
+import termios
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,11 +33,15 @@ def become_reaper() -> None:
 
 
 def execute(unit: Unit, prefix: list[str], work: Path, timeout: float) -> Outcome:
-    """Run `unit` with `prefix` (noahpy and its options, or nothing) before its command; at most `timeout` seconds."""
+    """Run `unit` with `prefix` (noahpy and its options, or nothing) before its command; at most `timeout` seconds.
+
+    It has a terminal of its own as /dev/tty, but nothing to read from its standard input.
+    """
     _remove(work)
     work.mkdir(parents=True)
     cwd = unit.prepare(work)
     printed = work.with_suffix(".output")
+    master, terminal = os.openpty()
     started = time.monotonic()
     with printed.open("ab+") as output:
         process = subprocess.Popen(
@@ -46,11 +52,14 @@ def execute(unit: Unit, prefix: list[str], work: Path, timeout: float) -> Outcom
             stdout=output,
             stderr=output,
             start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(terminal, termios.TIOCSCTTY, 0),  # noqa: PLW1509  a worker has one thread
         )
+        os.close(terminal)
         try:
             late = _late(process, timeout)
         finally:
             _end_children(process)
+            os.close(master)
         seconds = time.monotonic() - started
         output.seek(0)
         text = output.read(_OUTPUT_MAX).decode(errors="backslashreplace")
