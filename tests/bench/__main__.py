@@ -106,7 +106,7 @@ def table(samples: Samples) -> Iterator[str]:
         for engine in columns:
             if values := by_engine.get(engine):
                 median = statistics.median(values)
-                cells.append(f"{in_unit(median):>9}" + (f"{median / native:>8.2f}×" if engine != "native" else f"{'':9}"))
+                cells.append(f"{in_unit(median):>9}" + (f"{median / native:>8.2f}×" if engine != "native" else f"{'':9}"))  # noqa: RUF001
             else:
                 cells.append(f"{'fails':>9}{'':9}")
         yield f"{name:26}" + "".join(cells)
@@ -129,13 +129,20 @@ def main() -> int:
     known = benchmarks(build())
     if unknown := sorted(set(options.names) - set(known)):
         parser.error(f"there is no {', '.join(unknown)}; there are: {', '.join(known)}")
-    samples = measure({name: once for name, once in known.items() if not options.names or name in options.names}, options.rounds)
+    samples = measure(
+        {name: once for name, once in known.items() if not options.names or name in options.names}, options.rounds
+    )
     print("\n".join(table(samples)))
     if (over := start_over_python(samples)) is not None:
         print(f"\nnoahpy's start of a static program takes {in_unit(over)} more than python -S -c pass takes natively.")
     if options.json:
         medians = {name: {e: statistics.median(v) for e, v in row.items()} for name, row in samples.items()}
-        about = {"kernel": platform.release(), "python": platform.python_version(), "cpus": os.cpu_count(), "rounds": options.rounds}
+        about = {
+            "kernel": platform.release(),
+            "python": platform.python_version(),
+            "cpus": os.cpu_count(),
+            "rounds": options.rounds,
+        }
         options.json.write_text(json.dumps({**about, "unit": "ns", "medians": medians, "samples": samples}, indent=1) + "\n")
     return 0
 

@@ -3,6 +3,7 @@
 Only what is one process: nothing here may fork.
 """
 
+# ruff: noqa: E501
 from __future__ import annotations
 
 # For the static and the dynamic busybox: the applet and its arguments.

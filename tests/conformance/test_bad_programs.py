@@ -142,6 +142,8 @@ def test_arguments_that_are_too_long(kvm: None, tmp_path: Path) -> None:
     assert guest.run(many) == native.run(many)
 
 
-@pytest.mark.parametrize("options", [["--no-such-option", "/bin/true"], [], ["--env"], ["--env", "novalue", "/bin/true"], ["--"]])
+@pytest.mark.parametrize(
+    "options", [["--no-such-option", "/bin/true"], [], ["--env"], ["--env", "novalue", "/bin/true"], ["--"]]
+)
 def test_wrong_options(options: list[str], kvm: None, tmp_path: Path) -> None:
     check_refusal(Engine("kvm"), options, 125, tmp_path)

@@ -1,5 +1,6 @@
 """What a program gets from the one that starts it, and what that one gets back."""
 
+# ruff: noqa: E501
 from __future__ import annotations
 
 import signal
@@ -56,7 +57,9 @@ def test_inheritance(name: str, kvm: None, tmp_path: Path) -> None:
         (place / "lines").write_text("".join(f"line {i}\n" for i in range(10)))
         # `env` in the native place keeps the number of words and of processes the same.
         command = engine.command or ["env"]
-        result = Engine("native").run(["bash", "-c", SCRIPTS[name], "bash", *command], cwd=place, env=engine.environment(ENVIRONMENT))
+        result = Engine("native").run(
+            ["bash", "-c", SCRIPTS[name], "bash", *command], cwd=place, env=engine.environment(ENVIRONMENT)
+        )
         outcomes.append((result.stdout.decode(errors="replace"), result.stderr.decode(errors="replace"), result.status))
         place.rename(tmp_path / engine.name)
     assert outcomes[1] == outcomes[0]
@@ -72,7 +75,14 @@ def test_killed_from_outside(number: int, engine: Engine, tmp_path: Path) -> Non
 @pytest.mark.xfail(strict=True, reason="without CAP_SYS_RESOURCE: said to be a matter of /dev/kvm's permissions")
 def test_no_room_for_descriptors(kvm: None, tmp_path: Path) -> None:
     """Where the hard limit leaves no room for noahpy's own, one line says so."""
-    command = ["bash", "-c", 'ulimit -n 64; exec setpriv --bounding-set=-sys_resource "$@"', "bash", *Engine("kvm").command, "true"]
+    command = [
+        "bash",
+        "-c",
+        'ulimit -n 64; exec setpriv --bounding-set=-sys_resource "$@"',
+        "bash",
+        *Engine("kvm").command,
+        "true",
+    ]
     result = Engine("native").run(command, cwd=tmp_path)
     assert result.status == 125
     assert b"descriptors" in result.stderr

@@ -34,7 +34,7 @@ class Terminal:
             cwd=cwd,
             env=engine.environment(ENVIRONMENT),
             start_new_session=True,
-            preexec_fn=lambda: ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=lambda: ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509  there are no threads here
         )
         self.slave = slave
         self.screen = b""

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 
 # A test misuses calls by design, and compilers see some of it.
-WARNINGS = [f"-Wno-{name}" for name in ("nonnull", "stringop-overflow", "stringop-overread", "array-bounds", "infinite-recursion")]
+WARNINGS = [
+    f"-Wno-{name}" for name in ("nonnull", "stringop-overflow", "stringop-overread", "array-bounds", "infinite-recursion")
+]
 VARIANTS = {
     "dynamic": ("gcc", WARNINGS),
     "static": ("gcc", [*WARNINGS, "-static"]),
@@ -84,7 +86,9 @@ def test_death(
     name: str, number: int, engine: Engine, build: Callable[[str, str], Path], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     if name == "small_stack" and not engine.is_native:
-        request.applymarker(pytest.mark.xfail(strict=True, reason="the whole stack is mapped at the start: AddressSpace.place_stack"))
+        request.applymarker(
+            pytest.mark.xfail(strict=True, reason="the whole stack is mapped at the start: AddressSpace.place_stack")
+        )
     check_end(engine.run([build("death", "dynamic"), name], cwd=tmp_path), -number)
 
 
