@@ -3,6 +3,7 @@
  * Plain KVM runs the stubs at CPL 0, as a kernel's entry points: SYSCALL and exceptions enter them, OUT leaves the VM, and
  * SYSRET or IRET goes back. PVM runs both privilege levels at CPL 3: the stubs are user pages, SYSCALL keeps CS, and the
  * VMM sets the registers that user code goes on with. One layout serves both; PTE_U and the gates' selectors differ. */
+#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -10,14 +11,14 @@
 #include "pagetable.h"
 
 enum { KERNEL_CS = 0x10, USER_DS = 0x2b, USER_CS = 0x33, TSS_SELECTOR = 0x40 };
-enum { CR4_SMEP = 1 << 20, CR4_SMAP = 1 << 21 };
+enum { FLAG_TF = 1 << 8, FLAG_RF = 1 << 16 };
 
 /* The engine's pages in the guest. */
-#define GDT OWN_BASE
 #define IDT (OWN_BASE + 0x1000)
 #define STUB (OWN_BASE + 0x2000)
 #define PROBE (OWN_BASE + 0x3000)
-#define VCPU_PAGES (OWN_BASE + 0x10000) /* of each vCPU: TSS, exception stack */
+#define VCPU_PAGES (OWN_BASE + 0x10000) /* of each vCPU: TSS and GDT, exception stack */
+enum { GDT_AT = 0x800, GDT_ENTRIES = 16, CPU_NUMBER = 15 };
 
 /* The stub page: 16 bytes each for SYSCALL and the 32 exceptions, then the ways back. */
 enum { ENTRY = 16, VECTORS = 32, SYSRET = ENTRY * (1 + VECTORS), IRET = SYSRET + ENTRY };
@@ -31,7 +32,7 @@ enum { VECTOR_BP = 3, VECTOR_OF = 4, VECTOR_UD = 6, VECTOR_GP = 13 };
 static const uint32_t HAS_ERROR_CODE = 1 << 8 | 0x1f << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30;
 
 static enum { UNKNOWN, PVM, PLAIN } flavour_;
-static uint64_t gdt_, idt_, stub_; /* guest-physical */
+static uint64_t idt_, stub_, probe_; /* guest-physical */
 
 const char *flavour_name(void) { return flavour_ == PVM ? "PVM" : flavour_ == PLAIN ? "VMX/SVM" : "unknown"; }
 
@@ -55,25 +56,16 @@ static void fill_gates(uint16_t selector) {
 }
 
 int flavour_prepare(void) {
-    uint64_t probe = 0;
-    if (!(gdt_ = pool_page()) || !(idt_ = pool_page()) || !(stub_ = pool_page()) || !(probe = pool_page())) return -ENOMEM;
-    uint64_t *gdt = pool_address(gdt_);
-    gdt[2] = 0x00af9b000000ffff; /* 0x10: kernel code */
-    gdt[3] = 0x00cf93000000ffff; /* 0x18: kernel data */
-    gdt[4] = 0x00cffb000000ffff; /* 0x23: user code, 32 bit */
-    gdt[5] = 0x00cff3000000ffff; /* 0x2b: user data */
-    gdt[6] = 0x00affb000000ffff; /* 0x33: user code */
+    if (!(idt_ = pool_page()) || !(stub_ = pool_page()) || !(probe_ = pool_page())) return -ENOMEM;
     uint8_t *stub = pool_address(stub_);
     for (int i = 0; i <= VECTORS; i++) memcpy(stub + i * ENTRY, OUT_CODE, sizeof OUT_CODE);
     memcpy(stub + SYSRET, SYSRET_CODE, sizeof SYSRET_CODE);
     memcpy(stub + IRET, IRET_CODE, sizeof IRET_CODE);
-    memcpy(pool_address(probe), PROBE_CODE, sizeof PROBE_CODE);
+    memcpy(pool_address(probe_), PROBE_CODE, sizeof PROBE_CODE);
     fill_gates(USER_CS);
     /* Until the flavour is known all are user pages: PVM needs it, and without SMEP the others allow it. */
-    int error = pagetable_own(GDT, gdt_, PTE_U | PTE_NX);
-    if (!error) error = pagetable_own(IDT, idt_, PTE_U | PTE_NX);
+    int error = pagetable_own(IDT, idt_, PTE_U | PTE_NX);
     if (!error) error = pagetable_own(STUB, stub_, PTE_U);
-    if (!error) error = pagetable_own(PROBE, probe, PTE_U);
     return error;
 }
 
@@ -95,6 +87,32 @@ static void fill_tss(uint8_t *tss, uint64_t stack_top) {
     if (flavour_ != PLAIN) tss[IOMAP + STUB_PORT / 8] &= (uint8_t)~(1 << STUB_PORT % 8);
 }
 
+static void fill_gdt(uint64_t *gdt) {
+    gdt[2] = 0x00af9b000000ffff; /* 0x10: kernel code */
+    gdt[3] = 0x00cf93000000ffff; /* 0x18: kernel data */
+    gdt[4] = 0x00cffb000000ffff; /* 0x23: user code, 32 bit */
+    gdt[5] = 0x00cff3000000ffff; /* 0x2b: user data */
+    gdt[6] = 0x00affb000000ffff; /* 0x33: user code */
+}
+
+static uint64_t cr4(void) {
+    enum { PAE = 1 << 5, OSFXSR = 1 << 9, OSXMMEXCPT = 1 << 10, FSGSBASE = 1 << 16, OSXSAVE = 1 << 18 };
+    enum { SMEP = 1 << 20, SMAP = 1 << 21 };
+    const struct kvm_cpuid_entry2 *leaf = cpuid_leaf(7, 0);
+    uint32_t has = leaf ? leaf->ebx : 0;
+    uint64_t bits = PAE | OSFXSR | OSXMMEXCPT | OSXSAVE | (has & 1 ? FSGSBASE : 0);
+    if (flavour_ == PLAIN) bits |= (has >> 7 & 1 ? SMEP : 0) | (has >> 20 & 1 ? SMAP : 0);
+    return bits;
+}
+
+static bool set_msr(struct kvm_vcpu *v, uint32_t index, uint64_t value) {
+    struct {
+        struct kvm_msrs head;
+        struct kvm_msr_entry entry;
+    } msrs = {{.nmsrs = 1}, {.index = index, .data = value}};
+    return ioctl(v->fd, KVM_SET_MSRS, &msrs) == 1;
+}
+
 int flavour_vcpu(struct kvm_vcpu *v) {
     uint64_t tss = own_pages(v), stack_top = tss + 2 * GUEST_PAGE;
     if (!v->frame) {
@@ -105,33 +123,34 @@ int flavour_vcpu(struct kvm_vcpu *v) {
         if (!error) error = pagetable_own(tss + GUEST_PAGE, stack_page, user | PTE_W | PTE_NX);
         if (error) return error;
         fill_tss(pool_address(tss_page), stack_top);
+        v->gdt = (uint64_t *)((uint8_t *)pool_address(tss_page) + GDT_AT);
+        fill_gdt(v->gdt);
         v->frame = (uint64_t *)((uint8_t *)pool_address(stack_page) + GUEST_PAGE) - 5;
     }
     struct kvm_sregs *s = &v->run->s.regs.sregs;
     if (ioctl(v->fd, KVM_GET_SREGS, s)) return -errno;
     s->cr0 = 0x80050033;
     s->cr3 = pagetable_root();
-    s->cr4 = 0x50620; /* PAE PGE OSFXSR OSXMMEXCPT FSGSBASE OSXSAVE */
-    if (flavour_ == PLAIN) s->cr4 |= CR4_SMEP | CR4_SMAP;
+    s->cr4 = cr4();
     s->efer = 0xd01; /* SCE LME LMA NXE */
-    s->gdt = (struct kvm_dtable){.base = GDT, .limit = 7 * 8 - 1};
+    s->gdt = (struct kvm_dtable){.base = tss + GDT_AT, .limit = GDT_ENTRIES * 8 - 1};
     s->idt = (struct kvm_dtable){.base = IDT, .limit = VECTORS * 16 - 1};
     s->cs = segment(USER_CS, 11, true);
-    s->ss = s->ds = s->es = s->fs = s->gs = segment(USER_DS, 3, false);
+    s->ss = segment(USER_DS, 3, false);
+    s->ds = s->es = s->fs = s->gs = (struct kvm_segment){.unusable = 1}; /* selector 0, as Linux starts a program */
     s->tr = (struct kvm_segment){.base = tss, .limit = 0x68 + 1024, .selector = TSS_SELECTOR, .type = 11, .present = 1};
+    v->cpu_number = ~0u;
     if (ioctl(v->fd, KVM_SET_SREGS, s)) return -errno;
-    struct {
-        struct kvm_msrs head;
-        struct kvm_msr_entry entry[3];
-    } msrs = {{.nmsrs = 3},
-              {{.index = 0xc0000081, .data = 0x0023001000000000}, /* STAR: SYSCALL to 0x10, SYSRET to 0x33 */
-               {.index = 0xc0000082, .data = STUB},               /* LSTAR */
-               {.index = 0xc0000084, .data = 0x47700}}};          /* FMASK: TF IF DF IOPL NT AC */
-    return ioctl(v->fd, KVM_SET_MSRS, &msrs) == 3 ? 0 : -EIO;
+    bool set = set_msr(v, 0xc0000081, 0x0023001000000000) && /* STAR: SYSCALL to 0x10, SYSRET to 0x33 */
+               set_msr(v, 0xc0000082, STUB) &&               /* LSTAR */
+               set_msr(v, 0xc0000084, 0x47700);              /* FMASK: TF IF DF IOPL NT AC */
+    return set ? 0 : -EIO;
 }
 
-void flavour_probe_start(struct kvm_vcpu *v) {
+int flavour_probe_start(struct kvm_vcpu *v) {
+    int error = pagetable_own(PROBE, probe_, PTE_U);
     *v->seen.regs = (struct registers){.rip = PROBE, .rsp = own_pages(v), .rflags = 0x202};
+    return error;
 }
 
 int flavour_settle(struct kvm_vcpu *v) {
@@ -139,9 +158,9 @@ int flavour_settle(struct kvm_vcpu *v) {
     flavour_ = v->run->s.regs.sregs.cs.selector == USER_CS ? PVM : PLAIN;
     if (flavour_ == PVM) return 0;
     fill_gates(KERNEL_CS);
-    int error = pagetable_own(GDT, gdt_, PTE_NX);
-    if (!error) error = pagetable_own(IDT, idt_, PTE_NX);
+    int error = pagetable_own(IDT, idt_, PTE_NX);
     if (!error) error = pagetable_own(STUB, stub_, 0);
+    if (!error) error = pagetable_own(PROBE, probe_, 0);
     v->frame = NULL; /* its pages are made anew, for the kernel alone */
     return error;
 }
@@ -151,14 +170,18 @@ static void read_frame(struct kvm_vcpu *v, unsigned vector) {
     v->seen.vector = vector;
     v->seen.error_code = HAS_ERROR_CODE >> vector & 1 ? (uint32_t)v->frame[-1] : 0;
     v->seen.address = v->run->s.regs.sregs.cr2;
+    if (v->frame[1] == KERNEL_CS) { /* raised by the way back in itself: IRET or SYSRET can't go where the guest wants to */
+        *v->seen.regs = v->user;
+        return;
+    }
     v->seen.regs->rip = v->frame[0];
     v->seen.regs->rflags = v->frame[2];
     v->seen.regs->rsp = v->frame[3];
-    /* PVM says #UD of INT $0x80; without a gate for it the CPU says #GP. */
+    /* PVM says #UD of INT n; the CPU says #GP where no gate is for CPL 3. */
     uint8_t code[2];
-    if (vector == VECTOR_UD && window_read(code, v->frame[0], 2) == 2 && code[0] == 0xcd && code[1] == 0x80) {
+    if (vector == VECTOR_UD && window_read(code, v->frame[0], 2) == 2 && code[0] == 0xcd) {
         v->seen.vector = VECTOR_GP;
-        v->seen.error_code = 0x80 << 3 | 2;
+        v->seen.error_code = (uint32_t)code[1] << 3 | 2;
     }
 }
 
@@ -180,11 +203,24 @@ enum state flavour_leave(struct kvm_vcpu *v) {
     return AT_CALL;
 }
 
+/* The host's CPU and node, where the vDSO's getcpu() and RDTSCP look for them: a segment's limit, or TSC_AUX. On PVM these
+ * are the host's own. */
+static void tell_cpu_number(struct kvm_vcpu *v) {
+    unsigned cpu = 0, node = 0;
+    getcpu(&cpu, &node);
+    uint32_t number = node << 12 | cpu;
+    if (number == v->cpu_number) return;
+    v->cpu_number = number;
+    v->gdt[CPU_NUMBER] = 0x0040f50000000000 | (number & 0xffff) | (uint64_t)(number >> 16 & 0xf) << 48;
+    set_msr(v, 0xc0000103, number); /* refused where the CPU has no RDTSCP */
+}
+
 void flavour_enter(struct kvm_vcpu *v) {
     struct registers *r = v->seen.regs;
+    if (flavour_ == PLAIN) tell_cpu_number(v);
     if (flavour_ != PLAIN || v->run->s.regs.sregs.cs.selector != KERNEL_CS) return;
     v->user = *r;
-    if (r->rip == r->rcx && r->rflags == r->r11 && r->rip < OWN_BASE) {
+    if (r->rip == r->rcx && r->rflags == r->r11 && r->rip < OWN_BASE && !(r->rflags & (FLAG_TF | FLAG_RF))) {
         r->rip = STUB + SYSRET;
     } else {
         uint64_t frame[5] = {r->rip, USER_CS, r->rflags, r->rsp, USER_DS};

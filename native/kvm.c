@@ -1,6 +1,7 @@
 /* The engine on Linux' KVM (Documentation/virt/kvm/api.rst). */
 #include "kvm.h"
 
+#include <cpuid.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -217,11 +218,16 @@ static int check_capabilities(void) {
     return 0;
 }
 
+struct kvm_cpuid_entry2 *cpuid_leaf(uint32_t function, uint32_t index) {
+    for (unsigned i = 0; i < cpuid_.head.nent; i++)
+        if (cpuid_.entry[i].function == function && cpuid_.entry[i].index == index) return &cpuid_.entry[i];
+    return NULL;
+}
+
 /* XCR0: x87, SSE and what of AVX, AVX-512 KVM has. */
 static uint64_t xcr0(void) {
-    for (unsigned i = 0; i < cpuid_.head.nent; i++)
-        if (cpuid_.entry[i].function == 0xd && cpuid_.entry[i].index == 0) return cpuid_.entry[i].eax & 0xe7;
-    return 3;
+    const struct kvm_cpuid_entry2 *leaf = cpuid_leaf(0xd, 0);
+    return leaf ? leaf->eax & 0xe7 : 3;
 }
 
 /* Bytes of the standard format for what is in XCR0: the end of its last component. */
@@ -243,8 +249,10 @@ int engine_open(const char *device) {
     if (error) return error;
     cpuid_.head.nent = sizeof cpuid_.entry / sizeof *cpuid_.entry;
     if (ioctl(kvm_, KVM_GET_SUPPORTED_CPUID, &cpuid_)) return fail(-errno, "KVM_GET_SUPPORTED_CPUID: %s", strerror(errno));
-    for (unsigned i = 0; i < cpuid_.head.nent; i++)
-        if (cpuid_.entry[i].function == 0x80000008) gpa_limit_ = 1ull << (cpuid_.entry[i].eax & 0xff);
+    struct kvm_cpuid_entry2 *leaf = cpuid_leaf(0x80000008, 0);
+    if (leaf) gpa_limit_ = 1ull << (leaf->eax & 0xff);
+    uint32_t a, b, c, d;
+    if ((leaf = cpuid_leaf(1, 0)) && __get_cpuid(1, &a, &b, &c, &d)) leaf->edx = d; /* AT_HWCAP, which is the host's */
     run_size_ = (size_t)ioctl(kvm_, KVM_GET_VCPU_MMAP_SIZE, 0);
     if ((error = hide(&kvm_))) return error;
     if ((error = vm_create())) return error;
@@ -282,10 +290,11 @@ static int vcpu_open(struct kvm_vcpu *v) {
 
 /* The first vCPU finds out the flavour. Memslots are cheap up to then: later KVM must wait for its readers. */
 static int probe(struct kvm_vcpu *v) {
-    flavour_probe_start(v);
+    int error = flavour_probe_start(v);
+    if (error) return fail(error, "no memory for page tables");
     v->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
     if (ioctl(v->fd, KVM_RUN, 0)) return fail(-errno, "KVM_RUN: %s", strerror(errno));
-    int error = flavour_settle(v);
+    error = flavour_settle(v);
     if (error) return fail(error, "this KVM ends the first system call with exit %u", v->run->exit_reason);
     if (v->frame) return 0;
     flush(); /* the pages were user pages until now */
@@ -459,8 +468,7 @@ double engine_exit_cost(int rounds) {
     struct kvm_vcpu *v = (struct kvm_vcpu *)vcpu_create();
     double *took = malloc((size_t)rounds * sizeof *took);
     double median = -1;
-    if (!v || !took) goto done;
-    flavour_probe_start(v);
+    if (!v || !took || flavour_probe_start(v)) goto done;
     for (int i = 0; i < rounds; i++) {
         struct timespec from, to;
         clock_gettime(CLOCK_MONOTONIC, &from);

@@ -22,10 +22,14 @@ struct kvm_vcpu {
     uint64_t save;                /* the frame to which it is to be saved */
     struct registers after_load;
     uint64_t *scratch; /* a page that user code can use, in the VMM */
+    uint64_t *gdt;
+    uint32_t cpu_number; /* of the host's CPU, as last told to the guest */
     uint64_t *frame;       /* where exceptions push rip, cs, rflags, rsp, ss, and the error code before them */
 };
 
 int vm_fd(void);
+/* What the guest's CPU answers to CPUID; NULL: nothing. */
+struct kvm_cpuid_entry2 *cpuid_leaf(uint32_t function, uint32_t index);
 
 /* ---- xstate.c ---- */
 
@@ -46,7 +50,7 @@ int flavour_prepare(void);
 /* Makes a vCPU's own pages (TSS, exception stack) and its initial segments: ready to run user code. */
 int flavour_vcpu(struct kvm_vcpu *);
 /* Points a fresh vCPU at the probe's code. */
-void flavour_probe_start(struct kvm_vcpu *);
+int flavour_probe_start(struct kvm_vcpu *);
 /* After the probe's first exit: settles the flavour. */
 int flavour_settle(struct kvm_vcpu *);
 const char *flavour_name(void);
