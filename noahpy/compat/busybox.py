@@ -17,6 +17,16 @@ from ..errors import FAILED, CannotRun
 from . import ash, debian
 from .suite import FAIL, PASS, Case, Cases, Suite, Unit, base_environment
 
+# Minutes each: ten million small writes, or thousands of processes.
+SLOW = [
+    "bc.tests: bc parsing of numbers",
+    "bc.tests: bc printing of numbers",
+    "sha1sum.tests",
+    "sha256sum.tests",
+    "sha3sum.tests",
+    "sha512sum.tests",
+    "ash-z_slow/many_ifs",
+]
 _OUTCOME = re.compile(r"(PASS|FAIL|SKIPPED|UNTESTED): ?(.*)")
 # Runs like runtest's run_applet_testcase; its sed and grep for the features are done in `_untested`.
 # Takes the place of testing.sh's `testing`, which it calls by the name of suite_testing.

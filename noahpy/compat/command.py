@@ -27,11 +27,12 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _exit)  # so that the pool ends its workers, and they what they have started
     cache = options.cache.absolute()
-    suite = SUITES[options.suite](cache, options.program, options.skip)
+    skip = [*options.skip, *(busybox.SLOW if options.quick else [])]
+    suite = SUITES[options.suite](cache, options.program, skip)
     known = known_failures(options.expect) if options.expect else {}
     ways = [way for way in _ways(options.timeout) if way.name in [NATIVE, *options.ways]]
     report = Report(suite.name, suite.subject, options.ways, known)
-    units = [unit for unit in suite.units if _wanted(unit, options.tests) and unit.name not in options.skip]
+    units = [unit for unit in suite.units if _wanted(unit, options.tests) and unit.name not in skip]
     if not units:
         raise CannotRun(f"no test of {suite.name} is called {' or '.join(options.tests)}")
     with get_context("fork").Pool(options.jobs, _Worker.start, (units, ways, cache / "work" / suite.name)) as pool:
@@ -91,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(ways=["fast"])
     parser.add_argument("--tests", action="append", default=[], metavar="PATTERN", help="only these: an applet, or test file")
     parser.add_argument("--skip", action="append", default=[], metavar="UNIT[: CASE]", help="not this test file, or case of it")
+    parser.add_argument("--quick", action="store_true", help="without those of busybox that take minutes")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), metavar="N", help="tests at once")
     parser.add_argument("--timeout", type=float, default=300, metavar="SECONDS", help="for one test file (default: 300)")
     parser.add_argument("--expect", type=Path, metavar="FILE", help="known failures, a line each: UNIT: CASE  # REASON")
