@@ -6,8 +6,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Room for a vCPU's of each thread, and less where the hard limit is near. */
-enum { HIDDEN_MAX = 4096, HIDDEN_LEAST = 512 };
+/* Room for a vCPU's of each thread; where the hard limit is near, an eighth of it, but the first few at least. */
+enum { HIDDEN_MAX = 4096, HIDDEN_LEAST = 8 };
 
 static int *owner_[HIDDEN_MAX]; /* the variable that holds the descriptor of each place */
 static int base_ = -1, count_, room_ = HIDDEN_MAX;
@@ -48,8 +48,9 @@ static int choose_base(void) {
     base_ = (int)guest.rlim_cur;
     int error = move_all(0, base_);
     if (error == -EPERM && guest.rlim_max > 2 * HIDDEN_LEAST) {
-        room_ = HIDDEN_LEAST;
-        if (guest.rlim_cur > guest.rlim_max - HIDDEN_LEAST) guest.rlim_cur = guest.rlim_max - HIDDEN_LEAST;
+        room_ = (int)(guest.rlim_max / 8 < HIDDEN_MAX ? guest.rlim_max / 8 : HIDDEN_MAX);
+        if (room_ < HIDDEN_LEAST) room_ = HIDDEN_LEAST;
+        if (guest.rlim_cur > guest.rlim_max - (rlim_t)room_) guest.rlim_cur = guest.rlim_max - (rlim_t)room_;
         base_ = (int)guest.rlim_cur;
         error = setrlimit(RLIMIT_NOFILE, &guest) ? -errno : 0;
     }
