@@ -41,20 +41,19 @@ static int move_all(int from, int base) {
     return error;
 }
 
-/* The first place: right above the guest's soft limit, which gives way where the hard one leaves no room. */
+/* The first place: right above the guest's soft limit. Where the hard one leaves no room there, it is right below: at the end
+ * of the guest's own numbers, of which only a guest that uses nearly all would miss them. */
 static int choose_base(void) {
     struct rlimit guest;
     if (getrlimit(RLIMIT_NOFILE, &guest)) return -errno;
     base_ = (int)guest.rlim_cur;
     int error = move_all(0, base_);
-    if (error == -EPERM && guest.rlim_max > 2 * HIDDEN_LEAST) {
-        room_ = (int)(guest.rlim_max / 8 < HIDDEN_MAX ? guest.rlim_max / 8 : HIDDEN_MAX);
-        if (room_ < HIDDEN_LEAST) room_ = HIDDEN_LEAST;
-        if (guest.rlim_cur > guest.rlim_max - (rlim_t)room_) guest.rlim_cur = guest.rlim_max - (rlim_t)room_;
-        base_ = (int)guest.rlim_cur;
-        error = setrlimit(RLIMIT_NOFILE, &guest) ? -errno : 0;
-    }
-    return error;
+    if (error != -EPERM || guest.rlim_max < 2 * HIDDEN_LEAST) return error;
+    room_ = (int)(guest.rlim_max / 8 < HIDDEN_MAX ? guest.rlim_max / 8 : HIDDEN_MAX);
+    if (room_ < HIDDEN_LEAST) room_ = HIDDEN_LEAST;
+    rlim_t last = guest.rlim_max - (rlim_t)room_;
+    base_ = (int)(guest.rlim_cur < last ? guest.rlim_cur : last);
+    return 0;
 }
 
 int hidden_add(int *fd) {

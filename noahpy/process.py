@@ -23,7 +23,7 @@ from linux_abi.uapi.errno import EINVAL, ERESTARTSYS
 from linux_abi.uapi.fcntl import F_GETFD, FD_CLOEXEC
 from linux_abi.uapi.personality import ADDR_NO_RANDOMIZE
 from linux_abi.uapi.prctl import PR_SET_MM, PR_SET_MM_MAP, PR_SET_NAME
-from linux_abi.uapi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_NOFILE, RLIMIT_STACK
+from linux_abi.uapi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK
 from linux_abi.uapi.signals import SIG_DFL, SIG_IGN, SIGCHLD, SIGPIPE, SIGSEGV, SIGXFSZ
 from linux_abi.uapi.structs import CloneArgs, PrctlMmMap, Rlimit, Sigaction
 from linux_abi.uapi.x86_64 import RIP, RSP
@@ -64,8 +64,6 @@ class Process:
         for resource in (RLIMIT_STACK, RLIMIT_DATA, RLIMIT_AS):
             host.prlimit64(0, resource, 0, limit)
             mm.set_limit(resource, Rlimit.unpack(limit).rlim_cur)
-        host.now.prlimit64(0, RLIMIT_NOFILE, 0, limit)
-        self._files = Rlimit.unpack(limit)  # before the engine's descriptors took their room
         self.fast = fast
         self._awaited(None)
 
@@ -81,7 +79,6 @@ class Process:
         """The first task takes over the signals that this process was started with. `serve` runs a thread to its end."""
         self.task = task
         self.threads = Threads(task, serve)
-        task.group.limits[RLIMIT_NOFILE] = self._files
         mask = bytearray(8)
         self.host.now.rt_sigprocmask(0, 0, mask, 8)
         set_mask(task, int.from_bytes(mask, "little"))

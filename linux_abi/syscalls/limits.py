@@ -28,9 +28,7 @@ def limit(task: Task, resource: int) -> Rlimit:
     if kept is None:
         return _host_limit(task, resource)
     if resource == RLIMIT_NOFILE:
-        soft = _host_limit(task, resource).rlim_cur
-        gave_way = soft == task.group.fds.hidden_base and soft < kept.rlim_cur  # to the VMM's descriptors
-        return kept if gave_way else kept.replace(rlim_cur=soft)
+        return kept.replace(rlim_cur=_host_limit(task, resource).rlim_cur)
     return kept
 
 
