@@ -129,7 +129,8 @@ def _load_xstate(task: Task, address: int) -> None:
         size = described.xstate_size
         whole = described.magic1 == MAGIC1 and size == cpu.xstate_size and read(address + size, len(MAGIC2)) == MAGIC2
         if whole and described.xfeatures & cpu.xstate_features == cpu.xstate_features:
-            cpu.load_xstate(address, cpu.xstate_features)
+            if not cpu.load_xstate(address, cpu.xstate_features):
+                raise BadFrame
             return
         area = bytearray(read(address, XSTATE_LEGACY))  # only what FXSAVE knows
     except LinuxError:

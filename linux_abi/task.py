@@ -107,8 +107,8 @@ if TYPE_CHECKING:
         def save_xstate(self, gva: int) -> None:
             """Have it stored at `gva` when the handler starts that the registers point to; XSAVE's header is zero before."""
 
-        def load_xstate(self, gva: int, features: int) -> None:
-            """Have `features` loaded from `gva` when the guest goes on; what can't be loaded faults then."""
+        def load_xstate(self, gva: int, features: int) -> bool:
+            """Have `features` loaded from `gva` when the guest goes on; what can't be loaded is refused (False) or faults then."""
 
     class Signals(Protocol):
         """What the host thread under a guest's thread does with signals (docs/design.md, D3)."""

@@ -93,7 +93,8 @@ uint64_t xstate_features(void);
 int vcpu_get_xstate(struct vcpu *, void *area);
 int vcpu_set_xstate(struct vcpu *, const void *area, size_t size);
 /* The same between the CPU and guest memory at gva (a multiple of 64), on the way in: of what XSAVE writes, header zeroed
- * before. A handler's start is that way for saving: rax becomes 0, rcx, r10 and r11 are lost. What can't be loaded is #GP. */
+ * before. A handler's start is that way for saving: rax becomes 0, rcx, r10 and r11 are lost. What can't be loaded is refused,
+ * or #GP. */
 int vcpu_save_xstate(struct vcpu *, uint64_t gva);
 int vcpu_load_xstate(struct vcpu *, uint64_t gva, uint64_t features);
 /* clone3(2) with memory of its own for the child, in which `cpu` goes on in a fresh VM (regs moves): result or negative

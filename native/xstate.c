@@ -1,7 +1,7 @@
 /* A vCPU's extended state (x87, SSE, AVX, AVX-512), which signal frames hold.
  *
- * KVM's calls for it cost as much as an exit. So the guest's own CPU does it: on its way to a handler it runs an XSAVE to the
- * frame, on the way back from one an XRSTOR, both on a page of the engine's that user code can run. */
+ * Where KVM's calls for it cost as much as an exit, the guest's own CPU does it: on its way to a handler it runs an XSAVE to
+ * the frame, on the way back from one an XRSTOR, both on a page of the engine's that user code can run. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -115,9 +115,10 @@ int vcpu_set_xstate(struct vcpu *seen, const void *area, size_t size) {
 int vcpu_save_xstate(struct vcpu *seen, uint64_t gva) {
     struct kvm_vcpu *v = (struct kvm_vcpu *)seen;
     int error = load_now(v);
-    if (error || !v->save) {
+    if (error) return error;
+    if (!v->save && flavour_dear_calls()) {
         v->save = gva;
-        return error;
+        return 0;
     }
     uint8_t *area = malloc(size_);
     if (!area) return -ENOMEM;
@@ -134,7 +135,7 @@ int vcpu_save_xstate(struct vcpu *seen, uint64_t gva) {
 int vcpu_load_xstate(struct vcpu *seen, uint64_t gva, uint64_t features) {
     struct kvm_vcpu *v = (struct kvm_vcpu *)seen;
     v->load = gva, v->load_features = features & features_;
-    return 0;
+    return flavour_dear_calls() ? 0 : load_now(v);
 }
 
 void xstate_enter(struct kvm_vcpu *v) {

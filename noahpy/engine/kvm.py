@@ -99,9 +99,9 @@ class Cpu:
         """Have it stored at `gva` when the handler starts that the registers point to; XSAVE's header is zero before."""
         _check(lib.vcpu_save_xstate(self.vcpu, gva))
 
-    def load_xstate(self, gva: int, features: int) -> None:
-        """Have `features` loaded from `gva` when the guest goes on."""
-        _check(lib.vcpu_load_xstate(self.vcpu, gva, features))
+    def load_xstate(self, gva: int, features: int) -> bool:
+        """Have `features` loaded from `gva` when the guest goes on; False where the CPU refuses it, if that is known now."""
+        return lib.vcpu_load_xstate(self.vcpu, gva, features) == 0  # type: ignore[no-any-return]
 
     def fork_beside_threads(self) -> int:
         """fork(2) of a process of several threads; as `fork`, but the child's end is SIGCHLD."""
