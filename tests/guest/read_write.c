@@ -71,7 +71,8 @@ static void devices(void) {
     CHECK(read(fd, buffer, sizeof buffer) == sizeof buffer && buffer[63] == 0);
     CHECK(write(fd, buffer, sizeof buffer) == sizeof buffer);
     char *end = end_of_pages(4);
-    CHECK(read(fd, end - 3 * PAGE - 1, 9 * PAGE) == 3 * PAGE + 1);
+    long n = read(fd, end - 3 * PAGE - 1, 9 * PAGE);
+    CHECK(n == 3 * PAGE + 1 || n == 3 * PAGE); /* some kernels clear whole words only */
     CHECK((fd = open("/dev/null", O_RDWR)) >= 0 && read(fd, buffer, 1) == 0 && write(fd, NULL, 10) == 10);
     CHECK((fd = open("/dev/full", O_RDWR)) >= 0);
     CHECK_ERRNO(write(fd, buffer, 1), ENOSPC);
