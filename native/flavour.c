@@ -22,9 +22,9 @@ enum { GDT_AT = 0x800, GDT_ENTRIES = 16, CPU_NUMBER = 15 };
 
 /* The stub page: 16 bytes each for SYSCALL and the 32 exceptions, then the ways back. */
 enum { ENTRY = 16, VECTORS = 32, SYSRET = ENTRY * (1 + VECTORS), IRET = SYSRET + ENTRY };
-static const uint8_t OUT_CODE[] = {0xe6, STUB_PORT};  /* out %al, $STUB_PORT */
-static const uint8_t SYSRET_CODE[] = {0x48, 0x0f, 0x07}; /* sysretq */
-static const uint8_t IRET_CODE[] = {0x48, 0xcf};         /* iretq */
+static const uint8_t OUT_CODE[] = {0xe6, STUB_PORT};          /* out %al, $STUB_PORT */
+static const uint8_t SYSRET_CODE[] = {0x48, 0x0f, 0x07};      /* sysretq */
+static const uint8_t IRET_CODE[] = {0x48, 0xcf};              /* iretq */
 static const uint8_t PROBE_CODE[] = {0x0f, 0x05, 0xeb, 0xfc}; /* 1: syscall; jmp 1b */
 
 enum { VECTOR_BP = 3, VECTOR_OF = 4, VECTOR_UD = 6, VECTOR_GP = 13 };
@@ -72,8 +72,8 @@ int flavour_prepare(void) {
 }
 
 static struct kvm_segment segment(uint16_t selector, uint8_t type, bool code) {
-    return (struct kvm_segment){.limit = ~0u, .selector = selector, .type = type, .present = 1, .dpl = 3, .db = !code,
-                                .s = 1, .l = code, .g = 1};
+    return (struct kvm_segment){
+        .limit = ~0u, .selector = selector, .type = type, .present = 1, .dpl = 3, .db = !code, .s = 1, .l = code, .g = 1};
 }
 
 static uint64_t own_pages(const struct kvm_vcpu *v) { return VCPU_PAGES + (uint64_t)v->index * 2 * GUEST_PAGE; }
@@ -86,7 +86,7 @@ static void fill_tss(uint8_t *tss, uint64_t stack_top) {
     uint16_t at = IOMAP;
     memcpy(tss + IOMAP_BASE, &at, sizeof at);
     memset(tss + IOMAP, 0xff, IOMAP_BYTES + 1);
-    if (flavour_ != PLAIN) tss[IOMAP + STUB_PORT / 8] &= (uint8_t)~(1 << STUB_PORT % 8);
+    if (flavour_ != PLAIN) tss[IOMAP + STUB_PORT / 8] &= (uint8_t) ~(1 << STUB_PORT % 8);
 }
 
 static void fill_gdt(uint64_t *gdt) {

@@ -17,14 +17,14 @@ struct kvm_vcpu {
     bool idle; /* no thread has it */
     struct kvm_vcpu *next;
     struct kvm_run *run;
-    struct registers user; /* of the guest, while the vCPU's own are at a way back in */
+    struct registers user;        /* of the guest, while the vCPU's own are at a way back in */
     uint64_t load, load_features; /* the frame from which the extended state is to be loaded on the way in */
     uint64_t save;                /* the frame to which it is to be saved */
     struct registers after_load;
     uint64_t *scratch; /* a page that user code can use, in the VMM */
     uint64_t *gdt;
     uint32_t cpu_number; /* of the host's CPU, as last told to the guest */
-    uint64_t *frame;       /* where exceptions push rip, cs, rflags, rsp, ss, and the error code before them */
+    uint64_t *frame;     /* where exceptions push rip, cs, rflags, rsp, ss, and the error code before them */
 };
 
 int vm_fd(void);

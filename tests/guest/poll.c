@@ -66,7 +66,7 @@ static void selects(int r, int w) {
     CHECK(t.tv_sec == 0 && t.tv_usec == 0);
     FD_SET(r, &in);
     CHECK(write(w, "x", 1) == 1 && select(FD_SETSIZE, &in, NULL, NULL, NULL) == 1 && FD_ISSET(r, &in));
-    CHECK(select(r, &in, NULL, NULL, &t) == 0); /* r itself is not below nfds */
+    CHECK(select(r, &in, NULL, NULL, &t) == 0);    /* r itself is not below nfds */
     CHECK(dup2(r, 100) == 100 && close(100) == 0); /* what is beyond the room for descriptors is not looked at */
     FD_ZERO(&in);
     FD_SET(100, &in);
