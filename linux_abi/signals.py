@@ -44,6 +44,7 @@ SIGNALS = 64
 KEPT = (1 << (SIGSEGV - 1)) | (1 << (SIGBUS - 1))
 UNBLOCKABLE = (1 << (SIGKILL - 1)) | (1 << (SIGSTOP - 1))
 DEFAULT_ACTION = Sigaction(SIG_DFL, 0, 0, 0)
+IGNORED = Sigaction(SIG_IGN, 0, 0, 0)
 FRAME_FAULT = bytes(Siginfo(SIGSEGV, 0, SI_KERNEL))
 _IGNORED_BY_DEFAULT = frozenset((SIGCHLD, SIGCONT, SIGURG, SIGWINCH))
 _STOPS = frozenset((SIGTSTP, SIGTTIN, SIGTTOU))
@@ -67,7 +68,9 @@ def set_action(task: Task, number: int, action: Sigaction) -> None:
 def forget_actions(task: Task) -> None:
     """Signals with a handler get the default action, ignored ones stay ignored, all without flags (execve(2))."""
     for number, action in list(task.group.actions.items()):
-        set_action(task, number, DEFAULT_ACTION.replace(sa_handler=SIG_IGN if action.sa_handler == SIG_IGN else SIG_DFL))
+        after = IGNORED if action.sa_handler == SIG_IGN else DEFAULT_ACTION
+        if action != after:
+            set_action(task, number, after)
 
 
 def set_mask(task: Task, mask: int) -> None:

@@ -182,7 +182,6 @@ int engine_alias(uint64_t gva, const void *host, uint64_t length) {
 void engine_clear(void) {
     if (vm_ < 0) return;
     pagetable_clear();
-    flush();
 }
 
 /* ---- VM and vCPUs ---- */

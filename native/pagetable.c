@@ -11,7 +11,6 @@
 static uint8_t *pool_;
 static uint64_t pool_used_ = GUEST_PAGE; /* page 0 is never given out: 0 means "none" */
 static uint64_t pool_shown_;             /* how much of it has memslots */
-static uint64_t free_;                   /* list of pages given back, linked by their first word */
 static uint64_t root_;
 
 enum { POOL_STEP = 16 << 20 };
@@ -19,13 +18,6 @@ enum { POOL_STEP = 16 << 20 };
 void *pool_address(uint64_t gpa) { return pool_ + gpa; }
 
 uint64_t pool_page(void) {
-    if (free_) {
-        uint64_t gpa = free_;
-        uint64_t *page = pool_address(gpa);
-        free_ = *page;
-        memset(page, 0, GUEST_PAGE);
-        return gpa;
-    }
     if (!pool_) {
         void *at = mmap(NULL, POOL_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (at == MAP_FAILED) return 0;
@@ -149,21 +141,21 @@ int pagetable_limit(uint64_t gva, uint64_t length, uint64_t bits, bool *restruct
     return 0;
 }
 
-/* Gives back `table` and the tables below it. */
-static void release(uint64_t table, int level) {
+/* Empties the leaves of `table` and of the tables below it. */
+static void empty(uint64_t table, int level) {
     uint64_t *entries = pool_address(table);
-    for (int i = 0; level > 0 && i < 512; i++)
-        if ((entries[i] & PTE_P) && !(entries[i] & PTE_PS)) release(entries[i] & ADDRESS, level - 1);
-    *entries = free_;
-    free_ = table;
+    if (level == 0) {
+        memset(entries, 0, GUEST_PAGE);
+        return;
+    }
+    for (int i = 0; i < 512; i++) {
+        if (entries[i] & PTE_PS) entries[i] = 0;
+        if (entries[i] & PTE_P) empty(entries[i] & ADDRESS, level - 1);
+    }
 }
 
 void pagetable_clear(void) {
     uint64_t *top = pool_address(root_);
-    for (unsigned i = 0; i < slot_of(WINDOW_MAX, 3); i++) {
-        if (!(top[i] & PTE_P)) continue;
-        uint64_t table = top[i] & ADDRESS;
-        top[i] = 0;
-        release(table, 2);
-    }
+    for (unsigned i = 0; i < slot_of(WINDOW_MAX, 3); i++)
+        if (top[i] & PTE_P) empty(top[i] & ADDRESS, 2);
 }

@@ -21,4 +21,5 @@ int pagetable_own(uint64_t gva, uint64_t gpa, uint64_t bits);
 int pagetable_map(uint64_t gva, uint64_t gpa, uint64_t length, uint64_t bits, bool huge, bool *restructured);
 /* Leaves of [gva, gva+length) only what `bits` allows; 0: nothing. */
 int pagetable_limit(uint64_t gva, uint64_t length, uint64_t bits, bool *restructured);
+/* Empties all; the tables stay for what comes, so that shadow page tables need no flush. */
 void pagetable_clear(void);

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 _ALL = (1 << 64) - 1
 _BESIDE_THREADS = CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_PIDFD
 _BESIDE_THREADS |= CLONE_SETTLS | CLONE_CLEAR_SIGHAND
+_LAYOUT_FIELDS = {"start_code": 25, "end_code": 26, "start_data": 44, "end_data": 45, "start_brk": 46}
 _QUERY = 0xFFFFFFFF  # of personality(2)
 
 
@@ -65,6 +66,7 @@ class Process:
             host.prlimit64(0, resource, 0, limit)
             mm.set_limit(resource, Rlimit.unpack(limit).rlim_cur)
         self.fast = fast
+        self._vmm_layout: dict[str, int] = {}
         self._awaited(None)
 
     # ---- Programs ----
@@ -115,15 +117,13 @@ class Process:
 
         The rest of the record stays the VMM's: its own heap depends on it. An old kernel may refuse; then ps shows noahpy.
         """
-        with open("self/stat", "rb", buffering=0, opener=own.opener) as file:
-            fields = [b"", b"", *file.readall().rpartition(b") ")[2].split()]  # fields[i] is proc_pid_stat(5)'s i+1
+        if not self._vmm_layout:
+            with open("self/stat", "rb", buffering=0, opener=own.opener) as file:
+                fields = [b"", b"", *file.readall().rpartition(b") ")[2].split()]  # fields[i] is proc_pid_stat(5)'s i+1
+            self._vmm_layout = {name: int(fields[i]) for name, i in _LAYOUT_FIELDS.items()}
         base = self.mm.window.base
         area = PrctlMmMap(
-            start_code=int(fields[25]),
-            end_code=int(fields[26]),
-            start_data=int(fields[44]),
-            end_data=int(fields[45]),
-            start_brk=int(fields[46]),
+            **self._vmm_layout,
             brk=self.host.now.brk(0),
             start_stack=base + entry.start_stack,
             arg_start=base + entry.arg_start,

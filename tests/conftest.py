@@ -22,6 +22,8 @@ sys.path.append(str(ROOT))  # for `from tests... import`; behind the installed n
 PRELOAD = os.environ.pop("LD_PRELOAD", None)
 UNSET_PRELOAD = ["--unset", "LD_PRELOAD"] if PRELOAD else []
 OPTIONS = {"kvm": [], "kvm-nofast": ["--no-fast"]}
+# On a slow machine (tests/lab): how much longer than usual a program may take.
+PATIENCE = float(os.environ.get("NOAHPY_PATIENCE", "1"))
 
 
 class Result(NamedTuple):
@@ -55,7 +57,7 @@ class Engine:
             argv, stdin=-1, stdout=-1, stderr=-1, env=self.environment(env), cwd=cwd, start_new_session=True
         ) as process:
             try:
-                stdout, stderr = process.communicate(stdin, timeout)
+                stdout, stderr = process.communicate(stdin, timeout * PATIENCE)
             except BaseException:
                 os.killpg(process.pid, signal.SIGKILL)
                 raise
