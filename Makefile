@@ -6,7 +6,7 @@ VENV ?= .venv
 PYTHON ?= $(firstword $(wildcard $(VENV)/bin/python) python3)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-PYTEST := $(BIN)/python -m pytest
+PYTEST := $(BIN)/python -m pytest --quiet --numprocesses logical --maxprocesses 8
 NATIVE := $(wildcard native/*.c native/*.h native/*.S)
 C_FILES := $(filter-out native/check_abi.c,$(wildcard native/*.c native/*.h tests/guest/*.c tests/guest/*.h))
 COMPILE := gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -fsyntax-only
@@ -35,15 +35,15 @@ gen-check: $(VENV)/base ## fail if `make gen` would change a file, or the system
 	$(COMPILE) native/check_abi.c
 
 test: $(VENV)/tests ## all tests but the slow ones
-	$(PYTEST) -q -m 'not slow'
+	$(PYTEST) -m 'not slow'
 
 test-all: $(VENV)/tests ## all tests
-	$(PYTEST) -q
+	$(PYTEST)
 
 asan: ## `make test` with native/ under the address and undefined-behaviour sanitizers
 	rm -rf $(ASAN)/built build
 	CFLAGS='-fsanitize=address,undefined -fno-omit-frame-pointer' $(MAKE) VENV=$(ASAN) EDITABLE= $(ASAN)/tests
-	LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 $(ASAN)/bin/pytest -q -m 'not slow'
+	LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 $(ASAN)/bin/pytest --quiet -m 'not slow'
 
 fuzz: $(VENV)/tests ## every system call with hostile arguments, by a new seed (FUZZ="--seed N CALL...")
 	$(BIN)/python -m tests.fuzz.arguments $(FUZZ)
