@@ -24,14 +24,16 @@ def show(guest: FakeGuest, path: str, flags: int = 0) -> bytes:
     return guest.read_file(fd)
 
 
-def own(name: str) -> list[str]:
-    pid = os.getpid()
-    return [f"/proc/{at}/{name}" for at in ("self", "thread-self", pid, f"{pid}/task/{pid}", "./self/../self/")]
+OWN = ("self", "thread-self", "{pid}", "{pid}/task/{pid}")
 
 
-@pytest.mark.parametrize("path", own("maps"))
-def test_maps_by_every_name(guest: FakeGuest, path: str) -> None:
-    assert show(guest, path) == guest.mm.maps()
+def own(place: str, name: str) -> str:
+    return f"/proc/{place.format(pid=os.getpid())}/{name}"
+
+
+@pytest.mark.parametrize("place", [*OWN, "./self/../self/"])
+def test_maps_by_every_name(guest: FakeGuest, place: str) -> None:
+    assert show(guest, own(place, "maps")) == guest.mm.maps()
 
 
 def test_maps_by_detours(guest: FakeGuest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,8 +165,9 @@ def test_smaps(guest: FakeGuest) -> None:
     assert any(line.startswith("Rss:") for line in heap)
 
 
-@pytest.mark.parametrize("path", own("exe")[:4])
-def test_exe(guest: FakeGuest, tmp_path: Path, path: str) -> None:
+@pytest.mark.parametrize("place", OWN)
+def test_exe(guest: FakeGuest, tmp_path: Path, place: str) -> None:
+    path = own(place, "exe")
     program = tmp_path / "program"
     program.write_bytes(b"the guest's program")
     guest.group.exe = os.fsencode(program)
