@@ -32,7 +32,7 @@ NO_ALTSTACK = Sigaltstack(0, SS_DISABLE, 0)
 
 # The frame below the extended state: return address, struct ucontext (its flags, link, stack, struct sigcontext and mask). One
 # pack, because signals are a hot path; the parts' own layouts are in uapi, and a unit test compares.
-_FRAME = Packer("<Q" "QQ" "QixxxxQ" "18Q4H5Q64x" "Q")
+_FRAME = Packer("<QQQQixxxxQ18Q4H5Q64xQ")
 # What of the extended state's area is not the CPU's to write: the software's bytes and XSAVE's header.
 _DESCRIPTION = Packer("<IIQI28x64x")
 # The general registers in the order of struct sigcontext.
@@ -110,7 +110,7 @@ def pop_frame(task: Task) -> int:
         raise BadFrame from None
     _, _, _, ss_sp, ss_flags, ss_size, *registers, _, _, _, _, _, _, _, _, fpstate, mask = _FRAME.unpack(frame)
     _load_xstate(task, fpstate)
-    for place, value in zip(_ORDER, registers):
+    for place, value in zip(_ORDER, registers, strict=True):
         regs[place] = value
     regs[RFLAGS] = (regs[RFLAGS] & RESTORED_FLAGS) | FIXED_FLAGS
     if not on_altstack(task, regs[RSP]):

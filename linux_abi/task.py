@@ -108,7 +108,7 @@ if TYPE_CHECKING:
             """Have it stored at `gva` when the handler starts that the registers point to; XSAVE's header is zero before."""
 
         def load_xstate(self, gva: int, features: int) -> bool:
-            """Have `features` loaded from `gva` when the guest goes on; what can't be loaded is refused (False) or faults then."""
+            """Have `features` loaded from `gva` when the guest goes on; what can't be is refused (False) or faults then."""
 
     class Signals(Protocol):
         """What the host thread under a guest's thread does with signals (docs/design.md, D3)."""
@@ -123,6 +123,9 @@ if TYPE_CHECKING:
 
         def set_mask(self, mask: int) -> int:
             """The host thread blocks `mask`, all but SIGSEGV and SIGBUS; while a caught signal waits it blocks all."""
+
+        def end(self) -> None:
+            """The thread ends."""
 
         def take(self) -> tuple[int, bytes]:
             """The caught signal and its siginfo, (0, ...) if none waits. All others stay blocked until set_mask.
@@ -140,8 +143,10 @@ if TYPE_CHECKING:
         """What a process can do as a whole (`noahpy.process`)."""
 
         def fork(self, task: Task, args: CloneArgs, host_args: bytes) -> int:
-            """clone3(2) for a process with memory of its own: 0 in the child, whose VM is fresh. The addresses in
-            `host_args` are the host's."""
+            """clone3(2) for a process with memory of its own: 0 in the child, whose VM is fresh.
+
+            The addresses in `host_args` are the host's.
+            """
 
         def spawn(self, task: Task, args: CloneArgs) -> int:
             """clone3(2) for a thread: its number or a negative errno."""
@@ -195,7 +200,14 @@ class Task:
     """A guest thread. Its tid is the host thread's own."""
 
     def __init__(
-        self, group: ThreadGroup, mm: Memory, host: Host, cpu: Cpu, signals: Signals, machine: Machine, calls: dict[int, Syscall]
+        self,
+        group: ThreadGroup,
+        mm: Memory,
+        host: Host,
+        cpu: Cpu,
+        signals: Signals,
+        machine: Machine,
+        calls: dict[int, Syscall],
     ) -> None:
         self.group = group
         self.mm = mm

@@ -139,7 +139,6 @@ class IoVec(Ptr):
     kind = IOVEC
 
 
-
 if TYPE_CHECKING:
 
     class In(int, Generic[T]):

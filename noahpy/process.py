@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from linux_abi.errors import LinuxError
-from linux_abi.host import own
 from linux_abi.fds import Room
+from linux_abi.host import own
 from linux_abi.sigframe import NO_ALTSTACK
 from linux_abi.signals import DEFAULT_ACTION, forget_actions, set_action, set_mask
 from linux_abi.uapi.clone import (
@@ -238,10 +238,10 @@ class Process:
 
     def exit(self, task: Task, status: int, group: bool) -> bool:
         """exit(2) or exit_group(2). True: the host thread goes on as the process's first, with another program."""
-        if not group and not self.threads.alone():
-            return self.threads.end(task, status)
-        first_status = self.threads.leader_status
-        self.end(status if group or first_status is None else first_status)
+        if group or self.threads.alone():
+            first_status = self.threads.leader_status
+            self.end(status if group or first_status is None else first_status)
+        return self.threads.end(task, status)
 
     def end(self, status: int) -> NoReturn:
         """The process ends."""

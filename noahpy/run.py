@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-
 import os
 
 from linux_abi import signals as abi_signals
@@ -101,5 +100,3 @@ def _serve(task: Task, table: Table) -> None:
                 abi_signals.bus_error(task)
         else:
             raise kvm.EngineError(0)
-
-

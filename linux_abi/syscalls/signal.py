@@ -6,7 +6,7 @@ from ..errors import LinuxError
 from ..sigframe import NO_ALTSTACK, on_altstack
 from ..signals import DEFAULT_ACTION, SIGNALS, UNBLOCKABLE, host_mask, set_action, set_mask, sigreturn, wait_under
 from ..syscall import NEVER, NOHAND, forward, syscall
-from ..types import In, Int, Out, Pid, Ptr, Signal, Size
+from ..types import In, Int, Out, Pid, Signal, Size
 from ..uapi.errno import EFAULT, EINVAL, ENOMEM, EPERM
 from ..uapi.signals import MINSIGSTKSZ, SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SS_AUTODISARM, SS_DISABLE, SS_ONSTACK
 from ..uapi.structs import Sigaction, Sigaltstack, Siginfo, Sigset, Timespec
@@ -38,7 +38,7 @@ def rt_sigaction(task: Task, signum: Signal, act: In[Sigaction], oldact: Out[Sig
 
 
 @syscall
-def rt_sigprocmask(task: Task, how: Int, set: In[Sigset], oldset: Out[Sigset], sigsetsize: Size) -> int:  # noqa: A002
+def rt_sigprocmask(task: Task, how: Int, set: In[Sigset], oldset: Out[Sigset], sigsetsize: Size) -> int:
     """Examine and change the blocked signals."""
     if sigsetsize != SIGSET:
         return -EINVAL
@@ -61,7 +61,7 @@ def rt_sigprocmask(task: Task, how: Int, set: In[Sigset], oldset: Out[Sigset], s
 
 
 @syscall
-def rt_sigpending(task: Task, set: Out[Sigset], sigsetsize: Size) -> int:  # noqa: A002
+def rt_sigpending(task: Task, set: Out[Sigset], sigsetsize: Size) -> int:
     """Which blocked signals wait."""
     if sigsetsize > SIGSET:
         return -EINVAL

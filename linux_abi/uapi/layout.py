@@ -120,7 +120,7 @@ class Struct(tuple, metaclass=_StructType):  # type: ignore[type-arg]
         _align: ClassVar[int]
         _count: ClassVar[int]
 
-    def __new__(cls: type[S], *values: Any, **named: Any) -> S:  # noqa: D102  the class says it
+    def __new__(cls: type[S], *values: Any, **named: Any) -> S:
         missing = cls.fields[len(values) :]
         if missing:
             values += tuple([named.pop(n, k.zero) for n, k in zip(missing, cls._kinds[len(values) :], strict=True)])

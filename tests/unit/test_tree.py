@@ -22,7 +22,7 @@ def test_records_of_a_running_tree() -> None:
             records = next((found for found in tree.trees() if found and found[0].pid == guest.pid), [])
         time.sleep(0.5)  # sleep's execve
         records = next(found for found in tree.trees() if found and found[0].pid == guest.pid)
-        shell, true, left, killed, sleeper = records
+        shell, true, left, _, sleeper = records
         assert all(record.parent == shell.pid for record in records[1:])
         assert [record.path.rpartition("/")[2] for record in records] == ["bash", "true", "bash", "bash", "sleep"]
         assert [record.state() for record in records] == ["runs", "exit 0", "exit 4", "signal 9", "runs"]
