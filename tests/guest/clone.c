@@ -67,7 +67,7 @@ static void refused(void) {
     CHECK_ERRNO(clone3(args, sizeof *args), EINVAL);
     *args = (struct clone_args){.exit_signal = SIGCHLD, .stack_size = PAGE};
     CHECK_ERRNO(clone3(args, sizeof *args), EINVAL);
-    *args = (struct clone_args){.exit_signal = SIGCHLD, .stack = 1ull << 47, .stack_size = PAGE};
+    *args = (struct clone_args){.exit_signal = SIGCHLD, .stack = 1ull << 63, .stack_size = PAGE};
     CHECK_ERRNO(clone3(args, sizeof *args), EINVAL);
     *args = (struct clone_args){.exit_signal = SIGCHLD, .set_tid_size = 1};
     CHECK_ERRNO(clone3(args, sizeof *args), EINVAL);
