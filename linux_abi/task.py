@@ -194,6 +194,7 @@ class ThreadGroup:
         self.limits: dict[int, Rlimit] = {}  # resource -> limit, where it is not the host's (syscalls/limits.py)
         self.timers: set[int] = set()  # of timer_create(2): a forked child has none, an execve deletes them
         self.attached: dict[int, int] = {}  # shmat(2): address -> bytes; an execve empties it
+        self.bounded = False  # it or an ancestor has dropped a capability from its bounding set (prctl(2))
 
 
 class Task:

@@ -207,7 +207,7 @@ def _auxv(program: Elf, bias: int, base: int, vdso_at: int) -> list[tuple[int, i
         AT_EUID: os.geteuid(),
         AT_GID: os.getgid(),
         AT_EGID: os.getegid(),
-        AT_SECURE: 0,  # set-user-ID bits never raise privilege
+        AT_SECURE: int(os.getuid() != os.geteuid() or os.getgid() != os.getegid()),
     }
     dropped = {AT_NULL, AT_EXECFD} if vdso_at else {AT_NULL, AT_EXECFD, AT_SYSINFO_EHDR}
     return [(key, values.get(key, value)) for key, value in vdso.auxv().items() if key not in dropped]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from linux_abi import credentials
 from linux_abi.errors import LinuxError
 from linux_abi.fds import Room
 from linux_abi.host import own
@@ -165,6 +166,7 @@ class Process:
         group.timers.clear()
         group.attached.clear()
         self._leave_parent()
+        credentials.renew(task)
         task.altstack = NO_ALTSTACK
         task.clear_child_tid = task.robust_list = 0
         for fd in leaving:

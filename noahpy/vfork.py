@@ -6,12 +6,14 @@ errno there. The connection has hidden descriptors, and its end is the child's.
 
 from __future__ import annotations
 
+from io import FileIO
 from struct import Struct
 
 from linux_abi.errors import LinuxError
 from linux_abi.fds import Room
 from linux_abi.host import own
 from linux_abi.uapi.errno import EINTR
+from linux_abi.uapi.prctl import PR_SET_DUMPABLE
 from linux_abi.uapi.socket import AF_UNIX, MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_STREAM
 
 from ._native import lib
@@ -73,7 +75,7 @@ class Vfork:
         lib.hidden_release(self._childs)
 
     def _send_memory(self, mm: AddressSpace) -> None:
-        with Room(self.task.group.fds, self.host), open("self/pagemap", "rb", buffering=0, opener=own.opener) as pagemap:
+        with Room(self.task.group.fds, self.host), self._pagemap() as pagemap:
             for start, end in mm.writable():
                 pagemap.seek((mm.window.base + start) // _PAGE * 8)
                 states = pagemap.read((end - start) // _PAGE * 8)[7::8]
@@ -82,6 +84,19 @@ class Vfork:
                     page = start + place * _PAGE
                     self._send(_RECORD.pack(page, _PAGE) + mm.window.read(page, _PAGE))
                     place = states.find(_WRITTEN, place + 1)
+
+    def _pagemap(self) -> FileIO:
+        """Another owns it where a process has changed its user, and so is not dumpable (prctl(2)), or called setfsuid(2)."""
+        try:
+            return FileIO("self/pagemap", opener=own.opener)
+        except PermissionError:
+            user = self.host.setfsuid(self.host.geteuid())
+            self.host.prctl(PR_SET_DUMPABLE, 1)
+            try:
+                return FileIO("self/pagemap", opener=own.opener)
+            finally:
+                self.host.prctl(PR_SET_DUMPABLE, 0)
+                self.host.setfsuid(user)
 
     def _send(self, data: bytes) -> None:
         while data:

@@ -74,6 +74,8 @@ _FORWARDED = {
 def prctl(task: Task, option: Flags[uapi.PrctlOption], arg2: ULong, arg3: ULong, arg4: ULong, arg5: ULong) -> int:
     """Work on the process or thread itself."""
     kinds = _FORWARDED.get(option)
+    if option == uapi.PR_CAPBSET_DROP:
+        task.group.bounded = True
     if kinds is not None:
         address = task.mm.host_address
         given = (arg2, arg3, arg4, arg5)[: len(kinds)]
