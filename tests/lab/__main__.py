@@ -1,0 +1,158 @@
+"""The guest tests, and some of busybox's own, on genuine SVM with nested paging: `make lab`, `make lab-quick`.
+
+QEMU's TCG emulates AMD's virtualization, so KVM in a kernel that runs there is the real one, whatever the host has or lacks.
+A machine is booted once and runs all tests. Guest programs are compiled on the host, and hold natively there first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+from noahpy.compat import busybox
+
+from .debian import Parts
+from .machine import Machine
+
+REPOSITORY = Path(__file__).parents[2]
+LAB = REPOSITORY / ".cache/lab"
+SUITES = REPOSITORY / ".cache/compat"  # as `make compat-busybox` has it
+STAGE = LAB / "stage"
+STAGED = "noahpy", "linux_abi", "tests", "pyproject.toml", ".cache/guest"
+
+MACHINES = [Machine(model, cpus) for model in ("EPYC", "max") for cpus in (2, 1)]
+COMPILERS = "gcc", "musl-gcc"
+# Fast ones that together fork, exec, pipe, sort, seek, map and signal much; no two of a kind.
+BUSYBOX = "ash awk cat cp cpio cut date dd diff expand find grep head ls md5sum mv od sed sort tail tar test tr uniq wc xargs".split()
+PATIENCE = 15  # Python is about 11 times slower there
+HOUR = 3600
+
+JOB = """\
+export PATH={path} NOAHPY_REQUIRE=kvm NOAHPY_PATIENCE={patience}
+cd {repository}
+echo {repository} >/usr/lib/python3/dist-packages/noahpy.pth
+sed '1s,.*,#!/usr/bin/python3,' noahpy/bin/noahpy >/usr/bin/noahpy
+chmod +x /usr/bin/noahpy
+for compiler in {compilers}; do
+    mkdir -p "$(dirname $compiler)"
+    printf '#!/bin/sh\\necho "this was not compiled on the host: $*" >&2\\nexit 1\\n' >$compiler
+    chmod +x $compiler
+done
+python3 -m pytest -q tests/guest -p tests.lab.emulator -n {cpus} -k {tests} --timeout 1800 --junitxml=/share/guest.xml
+[ {busybox} = none ] || noahpy compat busybox --cache {suites} --jobs {cpus} --timeout 1800 --report /share/busybox.json {busybox}
+"""
+
+
+class Count(NamedTuple):
+    """Outcomes of one suite in one machine."""
+
+    suite: str
+    passed: int
+    failed: int
+    known: int  # to go wrong in the emulator itself
+
+    def __str__(self) -> str:
+        known = f", {self.known} known to the emulator" if self.known else ""
+        return f"{self.suite}: {self.passed} passed, {self.failed} failed{known}"
+
+
+def main() -> int:
+    """0 if all tests passed in all machines."""
+    options = _parse()
+    parts = Parts(LAB / "parts")
+    parts.make()
+    compiled = subprocess.run([sys.executable, "-m", "pytest", "-q", "tests/guest", "-k", "native"], cwd=REPOSITORY, check=False)
+    if compiled.returncode:
+        sys.exit("lab: the guest tests fail on this host itself")
+    if options.busybox:
+        busybox.suite(SUITES, None)
+    _stage(options.busybox)
+    lines, passed, failed = [], 0, 0
+    for machine in options.machines:
+        print(f"lab: {machine}", flush=True)
+        started = time.monotonic()
+        counts = _run(parts, machine, options)
+        lines.append(f"{machine}: {'; '.join(map(str, counts))}; {time.monotonic() - started:.0f} s")
+        passed += sum(count.passed for count in counts)
+        failed += sum(count.failed for count in counts)
+    print("\n".join([*lines, f"lab: {passed} passed, {failed} failed"]))
+    return failed != 0
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python3 -m tests.lab", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--machine", dest="machines", action="append", type=_machine, metavar="MODEL:CPUS", help="default: four")
+    parser.add_argument("-k", dest="tests", default="native or kvm", metavar="EXPRESSION", help="guest tests, as pytest takes it")
+    parser.add_argument("--no-busybox", dest="busybox", action="store_false", help="guest tests only")
+    parser.add_argument("--timeout", type=float, default=HOUR, metavar="SECONDS", help="for one machine (default: an hour)")
+    options = parser.parse_args()
+    options.machines = options.machines or MACHINES
+    return options
+
+
+def _machine(text: str) -> Machine:
+    model, _, cpus = text.rpartition(":")
+    return Machine(model, int(cpus))
+
+
+def _stage(with_busybox: bool) -> None:
+    """Copy what the machines see: what is edited during a run does not matter to it."""
+    shutil.rmtree(STAGE, ignore_errors=True)
+    for name in [*STAGED, *([str(SUITES.relative_to(REPOSITORY))] if with_busybox else [])]:
+        copy = shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copy
+        (STAGE / name).parent.mkdir(parents=True, exist_ok=True)
+        copy(REPOSITORY / name, STAGE / name)
+
+
+def _run(parts: Parts, machine: Machine, options: argparse.Namespace) -> list[Count]:
+    share = LAB / f"{machine.model}-{machine.cpus}"
+    shutil.rmtree(share, ignore_errors=True)
+    values = {
+        "busybox": " ".join(f"--tests {applet}" for applet in BUSYBOX) if options.busybox else "none",
+        "compilers": " ".join(shlex.quote(path) for name in COMPILERS if (path := shutil.which(name))),
+        "cpus": machine.cpus,
+        "path": shlex.quote(os.environ["PATH"]),
+        "patience": PATIENCE,
+        "repository": shlex.quote(str(REPOSITORY)),
+        "suites": shlex.quote(str(SUITES)),
+        "tests": shlex.quote(options.tests),
+    }
+    died = machine.run(parts, STAGE, REPOSITORY, share, JOB.format(**values), options.timeout)
+    if died:
+        print(f"lab: {machine}: {died}; the kernel's words are in {share / 'console'}")
+    counts = [_guest(share / "guest.xml")]
+    if options.busybox:
+        counts.append(_busybox(share / "busybox.json"))
+    return counts
+
+
+def _guest(report: Path) -> Count:
+    """pytest's own words: a skipped test has failed, unless it is one that is expected to."""
+    if not report.exists():
+        return Count("guest tests", 0, 1, 0)
+    cases = list(ElementTree.parse(report).iter("testcase"))
+    known = sum(skip.get("type") == "pytest.xfail" for case in cases for skip in case.iter("skipped"))
+    passed = sum(not len(case.findall("*")) or all(child.tag == "properties" for child in case) for case in cases)
+    return Count("guest tests", passed, len(cases) - passed - known or (not cases), known)
+
+
+def _busybox(report: Path) -> Count:
+    """What went as natively in the same machine."""
+    if not report.exists():
+        return Count("busybox", 0, 1, 0)
+    content = json.loads(report.read_text())
+    cases = sum(len(unit["ways"]["native"]["cases"]) for unit in content["units"])
+    differing = len(content["differences"])
+    return Count("busybox", cases - differing, differing, 0)
+
+
+sys.exit(main())
