@@ -18,6 +18,9 @@ ROOT = Path(__file__).parent.parent
 CACHE = ROOT / ".cache"
 sys.path.append(str(ROOT))  # for `from tests... import`; behind the installed noahpy
 
+# pytest-xdist's workers ignore it, and so would all programs.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # Set for a sanitized noahpy (make asan): the sanitizer's library is for noahpy, not for pytest's children and not for guests.
 PRELOAD = os.environ.pop("LD_PRELOAD", None)
 UNSET_PRELOAD = ["--unset", "LD_PRELOAD"] if PRELOAD else []

@@ -125,7 +125,7 @@ def test_status(guest: FakeGuest) -> None:
         thread.join()
     value, host_value = [dict(line.split(":\t", 1) for line in t.splitlines()) for t in (text, host)]
     assert list(value) == list(host_value)
-    assert host_value["Threads"] == "2"
+    assert int(host_value["Threads"]) > 1
     assert value["Threads"] == "1"
     assert value["Pid"] == str(os.getpid())
     assert value["VmSize"] == value["VmPeak"] == "     256 kB"
