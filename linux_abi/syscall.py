@@ -16,12 +16,14 @@ from __future__ import annotations
 
 from . import types
 from .errors import LinuxError
+from .index import WHERE
+from .syscalls import declare, declare_all
 from .uapi.errno import ENOSYS
 from .uapi.x86_64 import ARGUMENT_REGISTERS, NUMBERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Any, TypeVar, overload
 
     from .task import Task
@@ -160,19 +162,31 @@ def _unknown(task: Task, regs: memoryview[int]) -> int:
     return -ENOSYS
 
 
+class Declarations:
+    """The declared calls by number. With `lazy`, a module of them is imported when one of its calls is first asked for."""
+
+    def __init__(self, *, lazy: bool) -> None:
+        if not lazy:
+            declare_all()
+        self._known = {call.number: call for call in CALLS.values()}
+
+    def get(self, number: int) -> Syscall | None:
+        """The call of that number; None if Linux has none or nothing declares it."""
+        call = self._known.get(number)
+        if call is None and number in WHERE:
+            declare(WHERE[number])
+            self._known.update({call.number: call for call in CALLS.values()})
+            call = self._known.get(number)
+        return call
+
+
 class Table(dict[int, "Entry"]):
     """Number -> entry, compiled at the first use; numbers that Linux does not know give -ENOSYS."""
 
-    def __init__(self) -> None:
-        from . import syscalls  # noqa: F401  declares them all
-
-        self.declared = {call.number: call for call in CALLS.values()}
+    def __init__(self, *, lazy: bool = False) -> None:
+        self.declared = Declarations(lazy=lazy)
 
     def __missing__(self, number: int) -> Entry:
         call = self.declared.get(number)
         entry = self[number] = call.compile() if call else _unknown
         return entry
-
-    def plain(self) -> Iterator[Syscall]:
-        """The calls that C can finish by the same declarations (native/fast.c)."""
-        return (call for call in CALLS.values() if call.plain)

@@ -35,6 +35,11 @@ def use() -> None:
         sys.meta_path.insert(0, _Finder(modules))
 
 
+def used() -> bool:
+    """Whether every module of noahpy's is in memory, to be imported whatever becomes of the file system."""
+    return any(isinstance(finder, _Finder) for finder in sys.meta_path)
+
+
 class _Finder:
     """Finds and loads modules (importlib.abc.MetaPathFinder, Loader)."""
 

@@ -8,11 +8,13 @@ import os
 from linux_abi import signals as abi_signals
 from linux_abi.fds import FdTable
 from linux_abi.host import own
+from linux_abi.index import PLAIN
 from linux_abi.syscall import Table
 from linux_abi.task import Task, TaskExit, TaskStopped, ThreadGroup
 from linux_abi.uapi.errno import EINTR
 from linux_abi.uapi.x86_64 import RAX
 
+from . import image
 from ._native import lib
 from .engine import kvm
 from .memory import AddressSpace
@@ -36,10 +38,10 @@ def start(program: bytes, argv: list[bytes], envp: list[bytes], options: Options
     mm = AddressSpace(window, aslr=options.aslr)
     process = Process(mm, host, options.fast)
     image = process.prepare(program, program, argv, envp)
-    table = Table()
+    table = Table(lazy=image.used())
     gc.freeze()  # what is there stays: a collection would only copy pages that forked processes share
     gc.enable()
-    signals = kvm.open_machine(table.plain() if options.fast else ())
+    signals = kvm.open_machine(PLAIN if options.fast else {})
     _hold_proc()
     entry = process.load(image)
     group = ThreadGroup(FdTable(lib.hidden_base(), lib.hidden_count(), lib.hidden_move))

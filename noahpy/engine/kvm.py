@@ -10,12 +10,6 @@ from linux_abi.host.linux import LinuxHost
 from .._native import ffi, lib
 from ..errors import FAILED, CannotRun
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from linux_abi.syscall import Syscall
-
 DEVICE = "/dev/kvm"
 _REGISTERS = 18
 
@@ -154,16 +148,15 @@ class Signals:
         return number, bytes(ffi.buffer(self._info))
 
 
-def open_machine(plain: Iterable[Syscall]) -> Signals:
-    """Make the VM that shows the window. `plain` are the calls that C may finish."""
+def open_machine(plain: dict[int, tuple[list[int], bool]]) -> Signals:
+    """Make the VM that shows the window. `plain` are the calls that C may finish (linux_abi.index.PLAIN)."""
     signals = Signals()
     error = lib.engine_open(DEVICE.encode())
     if error:
         raise EngineError(-error)
     lib.tree_start()  # without it (RLIMIT_FSIZE, no memory) nobody sees who runs
-    for call in plain:
-        kinds = call.kinds
-        _check(lib.fast_forward(call.number, len(kinds), kinds, call.opens))
+    for number, (kinds, opens) in plain.items():
+        _check(lib.fast_forward(number, len(kinds), bytes(kinds), opens))
     return signals
 
 
@@ -173,7 +166,7 @@ def probe() -> dict[str, object]:
 
     try:
         Window()
-        open_machine(())
+        open_machine({})
         Cpu()
     except CannotRun as error:
         return {"available": False, "reason": str(error)}

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from linux_abi.syscalls import declare_all
 from noahpy.memory import AddressSpace
 from tests.unit.arena import PAGE, RW, FakeWindow, Guest, Linux
 from tests.unit.fakes import FakeGuest
+
+declare_all()
 
 
 @pytest.fixture

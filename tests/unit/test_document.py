@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 
-import linux_abi.syscalls  # noqa: F401  declares them all
 from linux_abi.document import document
 from linux_abi.syscall import CALLS, Syscall
 from linux_abi.uapi.errno import EPERM
