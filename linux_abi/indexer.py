@@ -15,7 +15,7 @@ def index() -> str:
     """The file's text."""
     declare_all()
     calls = sorted(CALLS.values(), key=lambda call: call.number)
-    where = [f"    {call.number}: \"{call.function.__module__.rpartition('.')[2]}\",  # {call.name}" for call in calls]
+    where = [f'    {call.number}: "{call.function.__module__.rpartition(".")[2]}",  # {call.name}' for call in calls]
     plain = [f"    {call.number}: ({list(call.kinds)}, {call.opens}),  # {call.name}" for call in calls if call.plain]
     return "\n".join(
         [

@@ -14,9 +14,9 @@ from linux_abi.task import Task, TaskExit, TaskStopped, ThreadGroup
 from linux_abi.uapi.errno import EINTR
 from linux_abi.uapi.x86_64 import RAX
 
-from . import image
 from ._native import lib
 from .engine import kvm
+from .image import used as image_used
 from .memory import AddressSpace
 from .process import Process
 from .window import Window
@@ -38,7 +38,7 @@ def start(program: bytes, argv: list[bytes], envp: list[bytes], options: Options
     mm = AddressSpace(window, aslr=options.aslr)
     process = Process(mm, host, options.fast)
     image = process.prepare(program, program, argv, envp)
-    table = Table(lazy=image.used())
+    table = Table(lazy=image_used())
     gc.freeze()  # what is there stays: a collection would only copy pages that forked processes share
     gc.enable()
     signals = kvm.open_machine(PLAIN if options.fast else {})
