@@ -44,7 +44,7 @@ __attribute__((unused)) static void wait_until_asleep(pid_t pid) {
         CHECK(n > 0);
         text[n] = 0;
         close(fd);
-        if (strrchr(text, ')')[2] == 'S') return;
+        if (strchr("SZ", strrchr(text, ')')[2])) return;
         usleep(1000);
     }
 }
