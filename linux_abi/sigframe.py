@@ -26,6 +26,7 @@ FIXED_FLAGS = 0x202
 MAGIC1, MAGIC2 = 0x46505853, 0x46505845.to_bytes(4, "little")
 SW_BYTES, XSTATE_HEADER, XSTATE_LEGACY = 464, 512, 576
 RED_ZONE = 128
+_BEYOND = 1 << 63  # of what a program can own
 SIGINFO = 128
 
 NO_ALTSTACK = Sigaltstack(0, SS_DISABLE, 0)
@@ -104,6 +105,8 @@ def push_frame(task: Task, signal: int, info: bytes, action: Sigaction) -> None:
 def pop_frame(task: Task) -> int:
     """Make the registers what the frame at the stack's top says; the signal mask that it says."""
     regs = task.cpu.regs
+    if not 8 <= regs[RSP] < _BEYOND:
+        raise BadFrame
     try:
         frame = task.mm.read(regs[RSP] - 8, _FRAME.size)
     except LinuxError:
@@ -124,6 +127,8 @@ def _load_xstate(task: Task, address: int) -> None:
     if not address:
         cpu.set_xstate(cpu.initial_xstate)
         return
+    if address >= _BEYOND:
+        raise BadFrame
     try:
         described = FpxSwBytes.unpack(read(address + SW_BYTES, FpxSwBytes.size))
         size = described.xstate_size

@@ -7,7 +7,8 @@ them; what the guest wants of these two is done here alone.
 
 from __future__ import annotations
 
-from .sigframe import BadFrame, pop_frame, push_frame
+from .errors import LinuxError
+from .sigframe import TF, BadFrame, pop_frame, push_frame
 from .uapi.errno import EINTR, ERESTARTSYS
 from .uapi.signals import (
     BUS_ADRERR,
@@ -30,9 +31,11 @@ from .uapi.signals import (
     SIGTTOU,
     SIGURG,
     SIGWINCH,
+    TRAP_BRKPT,
+    TRAP_TRACE,
 )
 from .uapi.structs import Sigaction, Siginfo, SiginfoFault
-from .uapi.x86_64 import RAX, RIP
+from .uapi.x86_64 import RAX, RFLAGS, RIP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -189,7 +192,6 @@ def sigreturn(task: Task) -> None:
 # Vector -> signal and code, of exceptions that are always the same one (arch/x86/kernel/traps.c).
 _TRAPS = {
     0: (SIGFPE, 1),  # #DE: FPE_INTDIV
-    1: (SIGTRAP, 1),  # #DB: TRAP_BRKPT; TRAP_TRACE is a debugger's
     3: (SIGTRAP, SI_KERNEL),  # #BP
     4: (SIGSEGV, SI_KERNEL),  # #OF
     5: (SIGSEGV, SI_KERNEL),  # #BR
@@ -201,22 +203,44 @@ _TRAPS = {
     17: (SIGBUS, 1),  # #AC: BUS_ADRALN
 }
 _WITH_ADDRESS = (SIGFPE, SIGILL)
+_DEBUG, _PAGE_FAULT = 1, 14
+_INT1 = 0xF1
+_PROTECTION = 1  # in a page fault's error code
+_TASK_SIZE_MAX = (1 << 47) - 4096
 
 
 def fault(task: Task, vector: int, error_code: int, address: int) -> None:
     """An exception of the guest's CPU becomes the signal that Linux makes of it."""
+    if vector == _PAGE_FAULT and address >= _TASK_SIZE_MAX:
+        error_code |= _PROTECTION  # nobody is to learn what the kernel has mapped (sanitize_error_code)
     task.trap = (vector, error_code, address)
-    if vector == 14:
+    if vector == _PAGE_FAULT:
         signal, code = task.mm.fault_signal(address, error_code)
         info = bytes(SiginfoFault(signal, 0, code, address))
     elif vector in (16, 19):
         signal = SIGFPE
         info = bytes(SiginfoFault(signal, 0, _float_code(task, vector), task.cpu.regs[RIP]))
+    elif vector == _DEBUG:
+        signal, code = SIGTRAP, TRAP_BRKPT if _after_int1(task) else TRAP_TRACE
+        info = bytes(SiginfoFault(signal, 0, code, task.cpu.regs[RIP]))
     else:
         signal, code = _TRAPS.get(vector, (SIGSEGV, SI_KERNEL))
         where = task.cpu.regs[RIP] if signal in _WITH_ADDRESS else 0
         info = bytes(SiginfoFault(signal, 0, code, where))
     force(task, signal, info)
+
+
+def _after_int1(task: Task) -> bool:
+    """Whether #DB comes from the instruction INT1, not from the trap flag. RIP is behind it then, as Linux has it, not PVM."""
+    regs = task.cpu.regs
+    try:
+        before, at = task.mm.read(regs[RIP] - 1, 2)
+    except LinuxError:
+        return False
+    if regs[RFLAGS] & TF or _INT1 not in (before, at):
+        return False
+    regs[RIP] += at == _INT1
+    return True
 
 
 def _float_code(task: Task, vector: int) -> int:

@@ -15,7 +15,9 @@ static volatile uintptr_t where;
 static volatile stack_t in_frame;
 static sigjmp_buf back;
 
-static int on_it(const volatile void *p) { return (const volatile char *)p >= stack && (const volatile char *)p < stack + SIZE; }
+static int on_it(const volatile void *p) {
+    return (const volatile char *)p >= stack && (const volatile char *)p < stack + SIZE;
+}
 
 static void on_signal(int number, siginfo_t *info, void *context) {
     char here;
@@ -83,7 +85,8 @@ static void refused(void) {
 static void use(void) {
     handle(SIGUSR1, on_signal, 0);
     raise(SIGUSR1);
-    CHECK(count == 1 && !inside && flags_inside == 0 && error_inside == 0 && in_frame.ss_sp == stack && in_frame.ss_size == SIZE);
+    CHECK(count == 1 && !inside && flags_inside == 0 && error_inside == 0 && in_frame.ss_sp == stack &&
+          in_frame.ss_size == SIZE);
     handle(SIGUSR1, on_signal, SA_ONSTACK);
     raise(SIGUSR1);
     CHECK(count == 2 && inside && flags_inside == SS_ONSTACK && error_inside == EPERM);

@@ -24,7 +24,7 @@
 static struct {
     volatile int handled;
     volatile int word;
-} *shared;
+} * shared;
 
 static int tube[2], pair[2], file, master, slave, counter, watch, epoll, listener, queue_id, semaphores;
 static mqd_t queue;
