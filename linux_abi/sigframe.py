@@ -65,7 +65,7 @@ def push_frame(task: Task, signal: int, info: bytes, action: Sigaction) -> None:
     size = cpu.xstate_size
     fpstate = (sp - size - len(MAGIC2)) & ~63
     sp = ((fpstate - _FRAME.size - SIGINFO) & ~15) - 8
-    if sp < 0 or ((nested or entering) and not stack.ss_sp < sp <= stack.ss_sp + stack.ss_size):
+    if sp < 0 or not cpu.settle_xstate() or ((nested or entering) and not stack.ss_sp < sp <= stack.ss_sp + stack.ss_size):
         raise BadFrame
     vector, error_code, address = task.trap
     mask = task.blocked if task.unsuspended is None else task.unsuspended

@@ -104,6 +104,9 @@ if TYPE_CHECKING:
         def set_xstate(self, area: bytes | bytearray) -> bool:
             """Load one (the features that `area` is long enough for); False where the CPU refuses it."""
 
+        def settle_xstate(self) -> bool:
+            """What load_xstate() has been told is loaded: its memory may be written. False where the CPU refuses it."""
+
         def save_xstate(self, gva: int) -> None:
             """Have it stored at `gva` when the handler starts that the registers point to; XSAVE's header is zero before."""
 

@@ -97,6 +97,7 @@ int vcpu_set_xstate(struct vcpu *, const void *area, size_t size);
  * or #GP. */
 int vcpu_save_xstate(struct vcpu *, uint64_t gva);
 int vcpu_load_xstate(struct vcpu *, uint64_t gva, uint64_t features);
+int vcpu_settle_xstate(struct vcpu *); /* what was to be loaded is loaded: its memory may be written from now on */
 /* clone3(2) with memory of its own for the child, in which `cpu` goes on in a fresh VM (regs moves): result or negative
  * errno. The caller has blocked all signals, and is the process's only thread. */
 long engine_fork(struct vcpu *cpu, const void *clone_args, size_t size);

@@ -92,6 +92,8 @@ static int load_now(struct kvm_vcpu *v) {
     return error;
 }
 
+int vcpu_settle_xstate(struct vcpu *seen) { return load_now((struct kvm_vcpu *)seen); }
+
 int vcpu_get_xstate(struct vcpu *seen, void *area) {
     struct kvm_vcpu *v = (struct kvm_vcpu *)seen;
     bool large;

@@ -89,6 +89,10 @@ class Cpu:
         """Load an extended state; False where the CPU refuses it."""
         return lib.vcpu_set_xstate(self.vcpu, ffi.from_buffer(area), len(area)) == 0  # type: ignore[no-any-return]
 
+    def settle_xstate(self) -> bool:
+        """Load now what `load_xstate` said; False where the CPU refuses it."""
+        return lib.vcpu_settle_xstate(self.vcpu) == 0  # type: ignore[no-any-return]
+
     def save_xstate(self, gva: int) -> None:
         """Have it stored at `gva` when the handler starts that the registers point to; XSAVE's header is zero before."""
         _check(lib.vcpu_save_xstate(self.vcpu, gva))

@@ -31,7 +31,7 @@ static int counts_signals(void) {
 }
 
 /* Checked arithmetic over a long run with interrupts: nothing is disturbed. */
-static uint64_t mix(uint64_t x, long rounds) {
+__attribute__((noipa)) static uint64_t mix(uint64_t x, long rounds) {
     double f = 1;
     for (long i = 0; i < rounds; i++) {
         x = x * 6364136223846793005u + 1442695040888963407u;
