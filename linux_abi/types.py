@@ -82,10 +82,6 @@ class Fd(Int):
     boundaries = (0, 1, 3, 4, 5, 6, 7, 1023, 0x7FFFFFFF, 0xFFFFFFFF)
 
 
-class NewFd(Fd):
-    """As a result: the descriptor of a file that was opened by its path."""
-
-
 class DirFd(Fd):
     """A directory's descriptor or AT_FDCWD."""
 
@@ -140,6 +136,7 @@ class IoVec(Ptr):
 
 
 if TYPE_CHECKING:
+    NewFd = int
 
     class In(int, Generic[T]):
         """The address of a T that the call reads."""
@@ -154,6 +151,9 @@ if TYPE_CHECKING:
         """A C `int` of the constants in T."""
 
 else:
+
+    class NewFd(Fd):
+        """As a result: the descriptor of a file that was opened by its path."""
 
     class _Of:
         """`In[Timespec]`: a subclass that knows its struct or flag set."""

@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 # ---- Opening ----
 
 
-def _open(task: Task, dirfd: int, path: int, flags: int, mode: int) -> NewFd:
+def _open(task: Task, dirfd: int, path: int, flags: int, mode: int) -> int:
     dirfd = task.group.fds.visible(dirfd)
     name = host_path(task, path, AT_SYMLINK_NOFOLLOW if flags & O_NOFOLLOW else 0, dirfd)
     fd = task.host.openat(dirfd, name, flags, mode)
-    return NewFd(fd if fd < 0 else opened(task, fd, flags))
+    return fd if fd < 0 else opened(task, fd, flags)
 
 
 @syscall(plain=True)

@@ -134,13 +134,13 @@ class _Machine:
     def fork(self, *arguments: object) -> int:
         return -EAGAIN
 
-    def execute(self, *arguments: object) -> NoReturn:
+    spawn = fork
+
+    def execute(self, task: Task, *arguments: object, lasting: bool) -> NoReturn:
         for strings in arguments:
             if not isinstance(strings, int | bytes):
                 list(strings)  # type: ignore[call-overload]  they are read before anything else happens
         raise LinuxError(ENOENT)
-
-    execute_at = execute
 
 
 class Hostile:
