@@ -11,8 +11,9 @@ from stat import S_ISDIR, S_ISREG
 
 from linux_abi.errors import LinuxError
 from linux_abi.uapi.elf import ET_EXEC, PT_INTERP
-from linux_abi.uapi.errno import E2BIG, EACCES, EINVAL, EIO, ELIBBAD, ELOOP, ENOENT, ENOEXEC, ETXTBSY
-from linux_abi.uapi.fcntl import AT_FDCWD
+from linux_abi.uapi.errno import E2BIG, EACCES, EAGAIN, EBADF, EINVAL, EIO, ELIBBAD, ELOOP, ENOENT, ENOEXEC, ETXTBSY
+from linux_abi.uapi.fcntl import AT_FDCWD, F_RDLCK, F_SETLEASE, F_SETSIG, F_UNLCK
+from linux_abi.uapi.signals import SIGURG
 
 from .elf import BadElf, Elf, read_head
 from .mappings import PAGE
@@ -33,6 +34,7 @@ _STRINGS_MAX = 6 << 20  # and the most, if a quarter of the stack's limit is not
 _STRING_MAX = 128 << 10  # of one string, NUL included (MAX_ARG_STRLEN)
 _AT_EXECVE_CHECK = 0x10000
 _BAD_ADDRESS = 8
+_BAD_FD = -1
 _PACKAGES = {b"ld-musl": "musl", b"ld-linux-x86-64": "libc6"}  # Debian's, which have the interpreter
 
 
@@ -144,12 +146,28 @@ def _open(path: bytes, host: Host) -> int:
             raise ExecError(EACCES, "is a directory" if S_ISDIR(mode) else "not a regular file")
         if not os.access(path, os.X_OK, effective_ids=True):
             raise ExecError(EACCES, "no permission to execute")
-        # Linux 6.14 and later tell whether a file is open for writing; the bad argv goes no further than that.
-        if host.execveat(AT_FDCWD, path + b"\0", _BAD_ADDRESS, 0, _AT_EXECVE_CHECK) == -ETXTBSY:
-            raise ExecError(ETXTBSY, "is open for writing")
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise _from_host(error) from None
+    if _is_written(path, fd, host):
+        os.close(fd)
+        raise ExecError(ETXTBSY, "is open for writing")
+    return fd
+
+
+def _is_written(path: bytes, fd: int, host: Host) -> bool:
+    """Whether anyone has the file open for writing, as far as the host tells.
+
+    Linux 6.14 and later do; the bad argv goes no further than that. Older ones open the file last or don't know the flag, so
+    even a bad descriptor gives another errno than EBADF; they tell, for one's own files, by refusing a lease for reading.
+    """
+    if host.execveat(_BAD_FD, b"x\0", _BAD_ADDRESS, 0, _AT_EXECVE_CHECK) == -EBADF:
+        return host.execveat(AT_FDCWD, path + b"\0", _BAD_ADDRESS, 0, _AT_EXECVE_CHECK) == -ETXTBSY
+    host.fcntl(fd, F_SETSIG, SIGURG)  # ignored by default, should a writer come just now
+    lease = host.fcntl(fd, F_SETLEASE, F_RDLCK)
+    if lease == 0:
+        host.fcntl(fd, F_SETLEASE, F_UNLCK)
+    return lease == -EAGAIN
 
 
 def _open_interpreter(name: bytes, host: Host) -> int:

@@ -92,10 +92,10 @@ class Window:
 
 
 class Host:
-    """A host that does not know AT_EXECVE_CHECK."""
+    """A host that knows AT_EXECVE_CHECK and finds nothing wrong."""
 
-    def execveat(self, *args: object) -> int:
-        return -EINVAL
+    def execveat(self, fd: int, *args: object) -> int:
+        return -EBADF if fd == -1 else -EFAULT
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 
 from linux_abi.errors import LinuxError
 from linux_abi.uapi import errno
-from linux_abi.uapi.errno import EFAULT, EINVAL, ENOENT, ETXTBSY
+from linux_abi.uapi.errno import EBADF, EFAULT, EINVAL, ENOENT, ETXTBSY
 from noahpy.program import ExecError, Image, prepare
 from tests.fuzz.mutants import ET_DYN, R, W, X, build, load, right_ones
 
@@ -23,15 +23,25 @@ STACK_LIMIT = 8 << 20
 
 
 class Host:
-    """A host that gives `answer` to execveat(AT_EXECVE_CHECK)."""
+    """A host that gives `answer` to execveat(AT_EXECVE_CHECK), or does not know it (None); leases are the host's own."""
 
-    def __init__(self, answer: int = -EINVAL) -> None:
+    def __init__(self, answer: int | None = -EFAULT) -> None:
         self.answer = answer
         self.asked: list[object] = []
 
-    def execveat(self, *args: object) -> int:
-        self.asked.append(args[1])
+    def execveat(self, fd: int, path: bytes, *args: object) -> int:
+        if self.answer is None:
+            return -EFAULT
+        if fd == -1:
+            return -EBADF
+        self.asked.append(path)
         return self.answer
+
+    def fcntl(self, *args: int) -> int:
+        try:
+            return fcntl(*args)
+        except OSError as error:
+            return -error.errno
 
 
 @pytest.fixture(autouse=True)
@@ -196,7 +206,15 @@ def test_a_file_open_for_writing(tmp_path: Path) -> None:
         find(program, host=host)
     assert caught.value.errno == ETXTBSY
     assert host.asked == [bytes(program) + b"\0"]
-    assert find(program, host=Host(-EFAULT)).program.entry == 0x400800
+    assert find(program, host=Host()).program.entry == 0x400800
+
+
+def test_a_file_open_for_writing_on_older_kernels(tmp_path: Path) -> None:
+    program = make(tmp_path / "program", right_ones()[0])
+    with program.open("r+b"), pytest.raises(ExecError) as caught:
+        find(program, host=Host(None))
+    assert caught.value.errno == ETXTBSY
+    assert find(program, host=Host(None)).program.entry == 0x400800
 
 
 # ---- Arguments ---------------------------------------------------------------------------------------------------------------
