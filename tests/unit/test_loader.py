@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from linux_abi.uapi.errno import EEXIST, EFAULT, EINVAL, ENOMEM
+from linux_abi.uapi.errno import EBADF, EEXIST, EFAULT, EINVAL, ENOMEM
 from noahpy import loader, vdso
 from noahpy.aslr import Aslr
 from noahpy.memory import AddressSpace

@@ -6,13 +6,14 @@ import os
 import resource
 import subprocess
 from collections.abc import Callable, Iterator
+from fcntl import fcntl
 from pathlib import Path
 
 import pytest
 
 from linux_abi.errors import LinuxError
 from linux_abi.uapi import errno
-from linux_abi.uapi.errno import EBADF, EFAULT, EINVAL, ENOENT, ETXTBSY
+from linux_abi.uapi.errno import EBADF, EFAULT, ENOENT, ETXTBSY
 from noahpy.program import ExecError, Image, prepare
 from tests.fuzz.mutants import ET_DYN, R, W, X, build, load, right_ones
 
