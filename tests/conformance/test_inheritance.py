@@ -67,7 +67,7 @@ def test_inheritance(name: str, kvm: None, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL, signal.SIGSEGV, signal.SIGUSR2])
 def test_killed_from_outside(number: int, engine: Engine, tmp_path: Path) -> None:
-    script = f'"$@" sh -c "echo > ready; read x" < fifo & p=$!; exec 3>fifo; until [ -e ready ]; do :; done; kill -{number:d} $p; wait $p; echo $?'
+    script = f'"$@" sh -c "echo > ready; read x" < fifo & p=$!; exec 3>fifo; until [ -e ready ] || ! kill -0 $p; do sleep 0.01; done; kill -{number:d} $p; wait $p; echo $?'
     result = Engine("native").run(["bash", "-c", f"mkfifo fifo; {script}", "bash", *(engine.command or ["env"])], cwd=tmp_path)
     assert result.stdout.decode() == f"{128 + number}\n"
 
