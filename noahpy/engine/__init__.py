@@ -1,1 +1,1 @@
-"""Engines: what runs the guest's instructions. `kvm` is the real one, `fake` plays back system calls for tests."""
+"""Engines: what runs the guest's instructions. Tests that need no VM have a fake CPU of their own (tests/unit/fakes.py)."""
