@@ -194,7 +194,8 @@ class Process:
             return -ERESTARTSYS
         with Room(task.group.fds, self.host):
             vfork = Vfork(task) if args.flags & CLONE_VFORK else None
-            result = task.cpu.fork(host_args) if self.threads.alone() else self._fork_beside_threads(task, args)
+            beside_threads = not self.threads.alone()
+            result = self._fork_beside_threads(task, args) if beside_threads else task.cpu.fork(host_args)
         if result == 0:
             self.task = task
             self.threads.forked(task)
@@ -202,7 +203,7 @@ class Process:
             if self._vfork:
                 self._vfork.release()
             if vfork:
-                vfork.begin(shares_memory=args.flags & CLONE_VM != 0)
+                vfork.begin(self.mm, args.flags & CLONE_VM != 0, beside_threads)
             self._awaited(vfork)
         elif vfork and result < 0:
             vfork.cancel()
