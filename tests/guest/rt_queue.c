@@ -62,7 +62,7 @@ int main(void) {
     CHECK(sigprocmask(SIG_SETMASK, &all, NULL) == 0);
     pid_t pid = fork();
     if (pid == 0) {
-        if (getuid() == 0) CHECK(setresuid(54321, 54321, 54321) == 0);
+        if (getuid() == 0) CHECK(setresuid(100000 + getpid(), 100000 + getpid(), 100000 + getpid()) == 0);
         struct rlimit few = {5, 5};
         CHECK(setrlimit(RLIMIT_SIGPENDING, &few) == 0);
         int sent = 0;
