@@ -42,10 +42,10 @@ test: $(VENV)/tests ## all tests but the slow ones
 test-all: $(VENV)/tests ## all tests
 	$(PYTEST)
 
-asan: ## guest and conformance tests with native/ under the address and undefined-behaviour sanitizers
+asan: ## guest tests with native/ under the address and undefined-behaviour sanitizers
 	rm -rf $(ASAN)/built build
 	CFLAGS='-fsanitize=address,undefined -fno-omit-frame-pointer' $(MAKE) VENV=$(ASAN) EDITABLE= $(ASAN)/tests
-	LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 $(ASAN)/bin/pytest --quiet -m 'not slow' tests/guest tests/conformance
+	LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 $(ASAN)/bin/pytest --quiet -m 'not slow' tests/guest
 
 fuzz: $(VENV)/tests ## every system call with hostile arguments, by a new seed (FUZZ="--seed N CALL...")
 	$(BIN)/python -m tests.fuzz.arguments $(FUZZ)
