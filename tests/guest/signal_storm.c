@@ -19,8 +19,10 @@ static int tube[2];
 static void send_all(pid_t to, int total) {
     for (int i = 0; i < total;) {
         while (i - *handled >= AHEAD) usleep(200); /* the queue is of limited length */
-        if (sigqueue(to, SIGRTMIN + 1, (union sigval){i}) == 0) i++;
-        else CHECK(errno == EAGAIN);
+        if (sigqueue(to, SIGRTMIN + 1, (union sigval){i}) == 0)
+            i++;
+        else
+            CHECK(errno == EAGAIN);
         if (i % 16 == 0) CHECK(write(tube[1], "x", 1) == 1 || errno == EAGAIN); /* lets a read end now and then */
     }
     _exit(0);
