@@ -380,6 +380,22 @@ static int forbidden_out(struct kvm_vcpu *v) {
     return EXIT_FAULT;
 }
 
+/* What only a fault of the engine's own, of KVM's or of the CPU's leads to. */
+static int unexpected(const struct kvm_vcpu *v) {
+    const struct kvm_run *run = v->run;
+    unsigned long rip = v->seen.regs->rip;
+    switch (run->exit_reason) {
+    case KVM_EXIT_MMIO: fail(0, "no memory at guest-physical %#llx, used at %#lx", run->mmio.phys_addr, rip); break;
+    case KVM_EXIT_SHUTDOWN: fail(0, "the virtual CPU shut down: a triple fault"); break;
+    case KVM_EXIT_FAIL_ENTRY:
+        fail(0, "the CPU refuses to run the VM: hardware reason %#llx", run->fail_entry.hardware_entry_failure_reason);
+        break;
+    case KVM_EXIT_INTERNAL_ERROR: fail(0, "KVM's internal error %u at %#lx", run->internal.suberror, rip); break;
+    default: fail(0, "KVM's exit %u at %#lx", run->exit_reason, rip);
+    }
+    return EXIT_ERROR;
+}
+
 static int run_once(struct kvm_vcpu *v) {
     enum state state;
     if (*signal_caught()) return EXIT_SIGNAL;
@@ -387,10 +403,7 @@ static int run_once(struct kvm_vcpu *v) {
     int failed = ioctl(v->fd, KVM_RUN, 0) ? errno : 0;
     int exit = leave(v, &state);
     if (!failed) {
-        if (v->run->exit_reason != KVM_EXIT_IO) {
-            fail(0, "exit %u at %#lx", v->run->exit_reason, (unsigned long)v->seen.regs->rip);
-            return EXIT_ERROR;
-        }
+        if (v->run->exit_reason != KVM_EXIT_IO) return unexpected(v);
         return state == IN_USER ? forbidden_out(v) : exit;
     }
     if (failed == EINTR || failed == EAGAIN) return exit;
