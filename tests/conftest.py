@@ -18,8 +18,11 @@ ROOT = Path(__file__).parent.parent
 CACHE = ROOT / ".cache"
 sys.path.append(str(ROOT))  # for `from tests... import`; behind the installed noahpy
 
-# pytest-xdist's workers ignore it, and so would all programs.
-signal.signal(signal.SIGINT, signal.default_int_handler)
+# Programs inherit what is ignored and blocked here: by pytest-xdist's workers (SIGINT), by nohup, by who started the tests.
+for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE, signal.SIGXFSZ}:
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 # Set for a sanitized noahpy (make asan): the sanitizer's library is for noahpy, not for pytest's children and not for guests.
 PRELOAD = os.environ.pop("LD_PRELOAD", None)
