@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from typing import NoReturn, Protocol
 
     from .fds import FdTable
-    from .syscall import Syscall
     from .uapi.structs import CloneArgs, Rlimit, Sigaction
 
     class Memory(Protocol):
@@ -60,6 +59,15 @@ if TYPE_CHECKING:
         def maps(self) -> bytes:
             """The text of /proc/self/maps."""
 
+        def fault(self, address: int, error_code: int) -> bool:
+            """A page fault of the guest's CPU: True if the access is allowed and can be made again now."""
+
+        def fault_signal(self, address: int, error_code: int) -> tuple[int, int]:
+            """The signal and si_code of a page fault that is the guest's own."""
+
+        def shrink_files(self) -> bool:
+            """The host has refused a page: True if that was one past a file's new end, which is a fault from now on."""
+
     class Host(Protocol):
         """The host's calls, by Linux number (`linux_abi.host`)."""
 
@@ -70,7 +78,9 @@ if TYPE_CHECKING:
             and its handler has SA_RESTART: the handler passes it on, and the guest makes its call again.
             """
 
-        now: Host  # the same calls, made in any case: for those that do not wait, where there is no way back
+        @property
+        def now(self) -> Host:
+            """The same calls, made in any case: for those that do not wait, where there is no way back."""
 
         def __getattr__(self, name: str) -> Callable[..., int]:
             """`host.fchmod(fd, mode)`: the same by name."""
@@ -97,6 +107,31 @@ if TYPE_CHECKING:
         xstate_size: int  # bytes of the extended state
         xstate_features: int  # XCR0
         initial_xstate: bytes
+
+        def run(self) -> int:
+            """Let the guest go on: EXIT_... of native/api.h, when it needs something."""
+
+        @property
+        def number(self) -> int:
+            """The call that a signal has cut short; negative if none was under way."""
+
+        def fault(self) -> tuple[int, int, int]:
+            """The exception that has stopped it: vector, error code, address (of a page fault)."""
+
+        def reset(self) -> None:
+            """All registers as at a program's start: zero, extended state initial."""
+
+        def copy(self) -> Cpu | None:
+            """Another one of the VM in the same state, for a thread; None if there can be no more."""
+
+        def release(self) -> None:
+            """Its thread has ended: another may have it."""
+
+        def fork(self, arguments: bytes) -> int:
+            """clone3(2); 0 in the child, where it goes on in a fresh VM and views of `regs` must be taken anew."""
+
+        def fork_beside_threads(self) -> int:
+            """fork(2) of a process of several threads; as `fork`, but the child's end is SIGCHLD."""
 
         def get_xstate(self) -> bytearray:
             """The extended state in XSAVE's standard format."""
@@ -211,7 +246,6 @@ class Task:
         cpu: Cpu,
         signals: Signals,
         machine: Machine,
-        calls: dict[int, Syscall],
     ) -> None:
         self.group = group
         self.mm = mm
@@ -219,7 +253,6 @@ class Task:
         self.cpu = cpu
         self.signals = signals
         self.machine = machine
-        self.calls = calls  # declarations, by number
         self.tid = host.getpid()  # of a process's first thread
         self.blocked = 0  # the signal mask as the guest set it
         self.unsuspended: int | None = None  # the mask to go back to from that of rt_sigsuspend(2), ppoll(2) and the like
@@ -231,6 +264,6 @@ class Task:
 
     def sibling(self, cpu: Cpu) -> Task:
         """A new thread of the same process, whose host thread has yet to say its number and take its signals."""
-        task = Task(self.group, self.mm, self.host, cpu, self.signals, self.machine, self.calls)
+        task = Task(self.group, self.mm, self.host, cpu, self.signals, self.machine)
         task.blocked = self.blocked
         return task

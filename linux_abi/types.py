@@ -39,14 +39,14 @@ class Int(Arg):
     """A C `int`: the register's upper half is not looked at."""
 
     decode = S32
-    boundaries = (0, 1, 2, 3, 7, 64, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 32)
+    boundaries: tuple[int, ...] = (0, 1, 2, 3, 7, 64, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 32)
 
 
 class UInt(Arg):
     """A C `unsigned int`."""
 
     decode = "({r} & 0xffffffff)"
-    boundaries = Int.boundaries
+    boundaries: tuple[int, ...] = Int.boundaries
 
 
 class Long(Arg):
@@ -79,7 +79,7 @@ class Fd(Int):
     """A file descriptor. The guest's numbers are the host's; those of the VMM itself are hidden (EBADF)."""
 
     kind = FD
-    boundaries = (0, 1, 3, 4, 5, 6, 7, 1023, 0x7FFFFFFF, 0xFFFFFFFF)
+    boundaries: tuple[int, ...] = (0, 1, 3, 4, 5, 6, 7, 1023, 0x7FFFFFFF, 0xFFFFFFFF)
 
 
 class DirFd(Fd):

@@ -55,16 +55,16 @@ int signal_start(void);            /* at each thread's start: takes over SIGSEGV
 void signal_end(void);             /* at its end */
 enum { SIGNAL_KICK = -1 };         /* what is caught by thread_kick() */
 int thread_kick(int tid);          /* makes a thread of this process leave its host call or vCPU */
-void signal_die(int number); /* the process ends by `number` as by default action */
+void signal_die(int number);       /* the process ends by `number` as by default action */
 
 /* ---- The engine ---------------------------------------------------------------------------------------------------- */
 
 enum {
-    EXIT_SYSCALL,  /* the guest makes system call regs->rax */
-    EXIT_FAULT,    /* an exception: vector, error_code, address */
-    EXIT_SIGNAL,   /* a caught signal waits; `number` is the call that it interrupted in C (rax: -EINTR), or -1 */
-    EXIT_MEMORY,   /* the host refused a page that the tables promise: a file shrank */
-    EXIT_ERROR     /* the engine failed: engine_error() */
+    EXIT_SYSCALL, /* the guest makes system call regs->rax */
+    EXIT_FAULT,   /* an exception: vector, error_code, address */
+    EXIT_SIGNAL,  /* a caught signal waits; `number` is the call that it interrupted in C (rax: -EINTR), or -1 */
+    EXIT_MEMORY,  /* the host refused a page that the tables promise: a file shrank */
+    EXIT_ERROR    /* the engine failed: engine_error() */
 };
 
 struct registers { /* struct kvm_regs */
@@ -84,8 +84,8 @@ struct vcpu {
 int engine_open(const char *device); /* 0, or negative errno: engine_error() says what it was about */
 const char *engine_flavour(void);    /* "PVM" or "SVM/VMX": known after the first vcpu_create */
 const char *engine_error(void);
-struct vcpu *vcpu_create(void); /* NULL: engine_error() */
-int vcpu_run(struct vcpu *);    /* EXIT_*; finishes fast calls by itself */
+struct vcpu *vcpu_create(void);   /* NULL: engine_error() */
+int vcpu_run(struct vcpu *);      /* EXIT_*; finishes fast calls by itself */
 void vcpu_destroy(struct vcpu *); /* another thread may have it from now on */
 /* Extended state in XSAVE's standard format (SDM vol. 1, 13.4): `xstate_size()` bytes for the features in XCR0. */
 size_t xstate_size(void);
@@ -132,5 +132,5 @@ int hidden_count(void);
 int hidden_move(int base);
 /* Takes over a descriptor of Python's: its place (not its number, which may change), or negative errno. */
 int hidden_keep(int fd);
-int hidden_fd(int place); /* its number now */
+int hidden_fd(int place);       /* its number now */
 void hidden_release(int place); /* closes it */

@@ -1,12 +1,12 @@
 /* What an engine is: it shows the window to a guest and runs virtual CPUs in it. window.c tells it what is mapped,
  * vcpu_* (api.h) run it. One engine is open in a process. */
 #pragma once
+#include "private.h"
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
-#include "private.h"
 
 /* window.c calls these around the host's calls. No-ops while no VM exists. */
 

@@ -65,7 +65,8 @@ __attribute__((format(printf, 2, 3))) static int fail(int number, const char *fo
 /* ---- memslots ---- */
 
 static int slot_show(unsigned id) {
-    struct kvm_userspace_memory_region region = {.slot = id, .guest_phys_addr = slots_[id].gpa,
+    struct kvm_userspace_memory_region region = {.slot = id,
+                                                 .guest_phys_addr = slots_[id].gpa,
                                                  .memory_size = slots_[id].size,
                                                  .userspace_addr = (uint64_t)slots_[id].host};
     return ioctl(vm_, KVM_SET_USER_MEMORY_REGION, &region) ? -errno : 0;
@@ -93,8 +94,8 @@ static void flush(void) {
         if (at == MAP_FAILED) return;
         dummy = at;
     }
-    struct kvm_userspace_memory_region region = {.slot = 32000, .guest_phys_addr = POOL_MAX, .memory_size = GUEST_PAGE,
-                                                 .userspace_addr = (uint64_t)dummy};
+    struct kvm_userspace_memory_region region = {
+        .slot = 32000, .guest_phys_addr = POOL_MAX, .memory_size = GUEST_PAGE, .userspace_addr = (uint64_t)dummy};
     ioctl(vm_, KVM_SET_USER_MEMORY_REGION, &region);
     region.memory_size = 0;
     ioctl(vm_, KVM_SET_USER_MEMORY_REGION, &region);
@@ -107,7 +108,8 @@ static int show_chunks(uint64_t gva, uint64_t end) {
         chunk_of_[first + count] = (uint32_t)(chunks_ + count + 1);
         count++;
     } while ((first + count) * CHUNK < end && count < SLOT_MAX / CHUNK && !chunk_of_[first + count]);
-    int error = gpa + count * CHUNK > gpa_limit_ ? -ENOMEM : slot_add(gpa, (void *)(window_base_ + first * CHUNK), count * CHUNK);
+    int error =
+        gpa + count * CHUNK > gpa_limit_ ? -ENOMEM : slot_add(gpa, (void *)(window_base_ + first * CHUNK), count * CHUNK);
     if (error) {
         memset(chunk_of_ + first, 0, count * sizeof *chunk_of_);
         return error;
@@ -263,8 +265,8 @@ int engine_open(const char *device) {
 /* The guest's TSC is the host's: the vDSO's clock needs it. KVM without the attribute starts it near zero. */
 static void share_tsc(int fd) {
     uint64_t offset = 0;
-    struct kvm_device_attr attr = {.group = 0 /* KVM_VCPU_TSC_CTRL */, .attr = 0 /* KVM_VCPU_TSC_OFFSET */,
-                                   .addr = (uint64_t)&offset};
+    struct kvm_device_attr attr = {
+        .group = 0 /* KVM_VCPU_TSC_CTRL */, .attr = 0 /* KVM_VCPU_TSC_OFFSET */, .addr = (uint64_t)&offset};
     ioctl(fd, KVM_SET_DEVICE_ATTR, &attr);
 }
 
@@ -302,7 +304,7 @@ static int probe(struct kvm_vcpu *v) {
 }
 
 /* All vCPUs of the VM. One that was made stays until the VM ends, so those of ended threads are used again. */
-static struct kvm_vcpu *vcpus_; /* linked by `next` */
+static struct kvm_vcpu *vcpus_;                                 /* linked by `next` */
 static pthread_mutex_t vcpus_lock_ = PTHREAD_MUTEX_INITIALIZER; /* guards vcpus_, `idle` and the making of vCPUs */
 
 static struct kvm_vcpu *idle_vcpu(void) {

@@ -118,8 +118,10 @@ int pagetable_limit(uint64_t gva, uint64_t length, uint64_t bits, bool *restruct
         uint64_t *entry = walk(gva, &level, false);
         if (!entry) { /* nothing here: skip what the first empty table above would cover */
             uint64_t *top = (uint64_t *)(pool_ + root_) + slot_of(gva, 3);
-            if (!(*top & PTE_P)) next = (gva | ((1ull << 39) - 1)) + 1;
-            else next = (gva | ((1ull << 30) - 1)) + 1;
+            if (!(*top & PTE_P))
+                next = (gva | ((1ull << 39) - 1)) + 1;
+            else
+                next = (gva | ((1ull << 30) - 1)) + 1;
             if (next > end) next = end;
             continue;
         }

@@ -7,12 +7,12 @@
 #define TREE_NAME "noahpy-tree"
 
 struct tree_record {
-    int32_t pid, parent;            /* pid 0: never used */
-    uint64_t start, exec, end;      /* ns since 1970; end 0: runs, or was killed from outside */
-    uint64_t user, system;          /* ns of CPU time, the VMM's included; known at the end */
-    int32_t status;                 /* as of wait(2) */
+    int32_t pid, parent;       /* pid 0: never used */
+    uint64_t start, exec, end; /* ns since 1970; end 0: runs, or was killed from outside */
+    uint64_t user, system;     /* ns of CPU time, the VMM's included; known at the end */
+    int32_t status;            /* as of wait(2) */
     uint32_t execs;
-    char path[200];                 /* of the program, NUL-terminated, cut if longer */
+    char path[200]; /* of the program, NUL-terminated, cut if longer */
 };
 
 struct tree {
@@ -21,6 +21,6 @@ struct tree {
     struct tree_record record[];
 };
 
-void tree_born(void);         /* in a child, whose program is its parent's */
+void tree_born(void); /* in a child, whose program is its parent's */
 /* A parent has waited for `pid`; a process that was killed has not recorded it. */
 void tree_reaped(int pid, int status);

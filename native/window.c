@@ -119,8 +119,7 @@ int window_protect(uint64_t gva, uint64_t length, int prot, uint64_t present) {
     return present && prot != PROT_NONE ? engine_raise(gva, present, prot, false) : 0;
 }
 
-int window_move(uint64_t old, uint64_t old_length, uint64_t new_, uint64_t new_length, int prot, int keep,
-                uint64_t present) {
+int window_move(uint64_t old, uint64_t old_length, uint64_t new_, uint64_t new_length, int prot, int keep, uint64_t present) {
     if ((old_length && !inside(old, old_length)) || !inside(new_, new_length) || present > new_length) return -EINVAL;
     int flags = MREMAP_MAYMOVE | MREMAP_FIXED | (keep ? MREMAP_DONTUNMAP : 0);
     if (old_length) engine_lower(old, old_length, PROT_NONE);

@@ -217,7 +217,7 @@ class Process:
         if args.exit_signal != SIGCHLD or args.flags & ~_BESIDE_THREADS:
             return -EINVAL
         with self.mm.mmap_lock:  # no other thread is half-way through a change of what is copied
-            pid: int = task.cpu.fork_beside_threads()
+            pid = task.cpu.fork_beside_threads()
         if args.flags & CLONE_PARENT_SETTID and pid > 0:
             self.mm.window.write(args.parent_tid, pid.to_bytes(4, "little"))
         if args.flags & CLONE_CHILD_SETTID and pid == 0:

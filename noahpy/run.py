@@ -45,7 +45,7 @@ def start(program: bytes, argv: list[bytes], envp: list[bytes], options: Options
     _hold_proc()
     entry = process.load(image)
     group = ThreadGroup(FdTable(lib.hidden_base(), lib.hidden_count(), lib.hidden_move))
-    task = Task(group, mm, host, kvm.Cpu(), signals, process, table.declared)
+    task = Task(group, mm, host, kvm.Cpu(), signals, process)
     process.adopt(task, lambda task: run(task, table))
     process.enter(image, entry)
     run(task, table)
@@ -90,10 +90,10 @@ def _serve(task: Task, table: Table) -> None:
             if caught[0]:
                 abi_signals.deliver(task, number, result)
         elif why == lib.EXIT_SIGNAL:
-            number = cpu.vcpu.number
+            number = cpu.number
             abi_signals.deliver(task, number, -EINTR if number >= 0 else None)
         elif why == lib.EXIT_FAULT:
-            vector, error_code, address = kvm.fault(cpu)
+            vector, error_code, address = cpu.fault()
             if vector != 14 or not task.mm.fault(address, error_code):
                 abi_signals.fault(task, vector, error_code, address)
         elif why == lib.EXIT_MEMORY:

@@ -45,9 +45,8 @@ class Threads:
 
     def spawn(self, parent: Task, args: CloneArgs) -> int:
         """A new thread of the guest; its number, or a negative errno."""
-        try:
-            cpu = parent.cpu.copy()
-        except kvm.EngineError:
+        cpu = parent.cpu.copy()
+        if cpu is None:
             return -EAGAIN
         child = parent.sibling(cpu)
         cpu.regs[RAX] = 0

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
-from _functools import partial  # functools itself imports much
 
 from linux_abi.host.linux import LinuxHost
 
 from .._native import ffi, lib
 from ..errors import FAILED, CannotRun
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from functools import partial
+else:
+    from _functools import partial  # functools itself imports much
 
 DEVICE = "/dev/kvm"
 _REGISTERS = 18
@@ -59,9 +64,21 @@ class Cpu:
     def gs_base(self, value: int) -> None:
         self.vcpu.gs_base = value
 
-    def copy(self) -> Cpu:
-        """Another CPU of the VM in the same state; EngineError if there can be no more."""
-        cpu = Cpu()
+    @property
+    def number(self) -> int:
+        """The call that a signal has cut short; negative if none was under way."""
+        return self.vcpu.number  # type: ignore[no-any-return]
+
+    def fault(self) -> tuple[int, int, int]:
+        """The exception that has stopped it: vector, error code, address (of a page fault)."""
+        return self.vcpu.vector, self.vcpu.error_code, self.vcpu.address
+
+    def copy(self) -> Cpu | None:
+        """Another CPU of the VM in the same state; None if there can be no more."""
+        try:
+            cpu = Cpu()
+        except EngineError:
+            return None
         cpu.regs[:] = self.regs
         cpu.fs_base, cpu.gs_base = self.fs_base, self.gs_base
         cpu.set_xstate(self.get_xstate())
@@ -185,11 +202,6 @@ def host() -> LinuxHost:
         return int(ffi.cast("intptr_t", ffi.from_buffer(buffer)))
 
     return LinuxHost(lib.host_syscall, address_of, LinuxHost(lib.host_syscall_now, address_of))
-
-
-def fault(cpu: Cpu) -> tuple[int, int, int]:
-    """What stopped the CPU: vector, error code, address (of a page fault)."""
-    return cpu.vcpu.vector, cpu.vcpu.error_code, cpu.vcpu.address
 
 
 def _check(error: int) -> None:

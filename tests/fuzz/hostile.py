@@ -171,7 +171,7 @@ class Hostile:
         kvm.Signals()  # copies end at a fault
         self.host = _Host()
         group = ThreadGroup(FdTable(HIDDEN, 1, lambda base: -EPERM))
-        self.task = Task(group, self.mm, self.host, _Cpu(), _Signals(), _Machine(self.vmm), table.declared)
+        self.task = Task(group, self.mm, self.host, _Cpu(), _Signals(), _Machine(self.vmm))
 
     def fill_structs(self, rng: random.Random) -> None:
         """Put new content into the page STRUCTS: addresses and lengths, as in structs that hold pointers."""

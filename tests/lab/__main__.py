@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from noahpy.compat import busybox
 
@@ -32,7 +32,10 @@ STAGED = "noahpy", "linux_abi", "tests", "pyproject.toml", ".cache/guest"
 MACHINES = [Machine(model, cpus) for model in ("EPYC", "max") for cpus in (2, 1)]
 COMPILERS = "gcc", "musl-gcc"
 # Fast ones that together fork, exec, pipe, sort, seek, map and signal much; no two of a kind.
-BUSYBOX = "ash awk cat cp cpio cut date dd diff expand find grep head ls md5sum mv od sed sort tail tar test tr uniq wc xargs".split()
+BUSYBOX = (
+    "ash", "awk", "cat", "cp", "cpio", "cut", "date", "dd", "diff", "expand", "find", "grep", "head", "ls", "md5sum", "mv",
+    "od", "sed", "sort", "tail", "tar", "test", "tr", "uniq", "wc", "xargs",
+)  # fmt: skip
 PATIENCE = 15  # Python is about 11 times slower there
 HOUR = 3600
 
@@ -48,7 +51,9 @@ for compiler in {compilers}; do
     chmod +x $compiler
 done
 python3 -m pytest -q tests/guest -p tests.lab.emulator -n {cpus} -k {tests} --timeout 1800 --junitxml=/share/guest.xml
-[ {busybox} = none ] || noahpy compat busybox --cache {suites} --jobs {cpus} --timeout 1800 --report /share/busybox.json {busybox}
+if [ {busybox} != none ]; then
+    noahpy compat busybox --cache {suites} --jobs {cpus} --timeout 1800 --report /share/busybox.json {busybox}
+fi
 """
 
 
@@ -87,9 +92,13 @@ def main() -> int:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python3 -m tests.lab", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--machine", dest="machines", action="append", type=_machine, metavar="MODEL:CPUS", help="default: four")
-    parser.add_argument("-k", dest="tests", default="native or kvm", metavar="EXPRESSION", help="guest tests, as pytest takes it")
+    parser = argparse.ArgumentParser(prog="python3 -m tests.lab", description=__doc__)
+    parser.add_argument(
+        "--machine", dest="machines", action="append", type=_machine, metavar="MODEL:CPUS", help="default: four"
+    )
+    parser.add_argument(
+        "-k", dest="tests", default="native or kvm", metavar="EXPRESSION", help="guest tests, as pytest takes it"
+    )
     parser.add_argument("--no-busybox", dest="busybox", action="store_false", help="guest tests only")
     parser.add_argument("--timeout", type=float, default=HOUR, metavar="SECONDS", help="for one machine (default: an hour)")
     options = parser.parse_args()
@@ -137,7 +146,7 @@ def _guest(report: Path) -> Count:
     """pytest's own words: a skipped test has failed, unless it is one that is expected to."""
     if not report.exists():
         return Count("guest tests", 0, 1, 0)
-    cases = list(ElementTree.parse(report).iter("testcase"))
+    cases = list(ET.parse(report).iter("testcase"))
     known = sum(skip.get("type") == "pytest.xfail" for case in cases for skip in case.iter("skipped"))
     passed = sum(not len(case.findall("*")) or all(child.tag == "properties" for child in case) for case in cases)
     return Count("guest tests", passed, len(cases) - passed - known or (not cases), known)

@@ -9,17 +9,17 @@ from __future__ import annotations
 import lzma
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 QEMU = ["qemu-system-x86", "e2fsprogs"]
 KERNEL = "linux-image-amd64"
-ROOT = """
-    python3 python3-cffi-backend python3-psutil python3-pytest python3-pytest-timeout python3-pytest-xdist
-    base-files base-passwd bash bsdextrautils busybox-static bzip2 coreutils dash diffutils findutils gawk grep gzip musl procps
-    sed tar util-linux xz-utils zip
-""".split()
-MODULES = "virtio_pci virtio_blk crc32c_generic ext4 9pnet_virtio 9p overlay kvm-amd".split()
+ROOT = (
+    "python3", "python3-cffi-backend", "python3-psutil", "python3-pytest", "python3-pytest-timeout", "python3-pytest-xdist",
+    "base-files", "base-passwd", "bash", "bsdextrautils", "busybox-static", "bzip2", "coreutils", "dash", "diffutils",
+    "findutils", "gawk", "grep", "gzip", "musl", "procps", "sed", "tar", "util-linux", "xz-utils", "zip",
+)  # fmt: skip
+MODULES = "virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "9pnet_virtio", "9p", "overlay", "kvm-amd"
 
 _DISK = "2G"  # sparse
 _LD_SO = "lib64/ld-linux-x86-64.so.2"
@@ -106,7 +106,7 @@ def _run(command: list[str]) -> None:
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
 
 
-def _with_dependencies(kernel: Path, names: list[str]) -> Iterator[Path]:
+def _with_dependencies(kernel: Path, names: Iterable[str]) -> Iterator[Path]:
     """The files of kernel modules, each behind those that it needs; what is built in has none."""
     files = {path.name.partition(".")[0].replace("-", "_"): path for path in kernel.rglob("*.ko*")}
     seen = set()

@@ -112,7 +112,7 @@ class FakeGuest:
         self.group = ThreadGroup(FdTable(self.HIDDEN, 2, self.move_hidden))
         self.group.exe = self.EXE
         self.host = LinuxHost(raw, address_of)
-        self.task = Task(self.group, self.mm, self.host, None, None, None, {})
+        self.task = Task(self.group, self.mm, self.host, None, None, None)
         self.table = Table()
         for fd in (self.HIDDEN, self.HIDDEN + 1):
             null = os.open("/dev/null", os.O_RDWR)
