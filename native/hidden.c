@@ -48,7 +48,8 @@ static int choose_base(void) {
     if (getrlimit(RLIMIT_NOFILE, &guest)) return -errno;
     base_ = (int)guest.rlim_cur;
     int error = move_all(0, base_);
-    if (error != -EPERM || guest.rlim_max < 2 * HIDDEN_LEAST) return error;
+    if (error != -EPERM) return error;
+    if (guest.rlim_max < 2 * HIDDEN_LEAST) return -EMFILE;
     room_ = (int)(guest.rlim_max / 8 < HIDDEN_MAX ? guest.rlim_max / 8 : HIDDEN_MAX);
     if (room_ < HIDDEN_LEAST) room_ = HIDDEN_LEAST;
     rlim_t last = guest.rlim_max - (rlim_t)room_;

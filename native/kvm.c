@@ -245,7 +245,8 @@ static size_t xsave_size(uint64_t features) {
 int engine_open(const char *device) {
     if (kvm_ >= 0) return -EBUSY;
     if ((kvm_ = open(device, O_RDWR | O_CLOEXEC)) < 0) return fail(-errno, "%s: %s", device, strerror(errno));
-    if (ioctl(kvm_, KVM_GET_API_VERSION, 0) != 12) return fail(-ENOSYS, "%s does not speak KVM API 12", device);
+    int version = ioctl(kvm_, KVM_GET_API_VERSION, 0);
+    if (version != 12) return fail(version < 0 ? -errno : -ENOSYS, "%s does not speak KVM API 12", device);
     int error = check_capabilities();
     if (error) return error;
     cpuid_.head.nent = sizeof cpuid_.entry / sizeof *cpuid_.entry;

@@ -7,8 +7,9 @@ FAILED, NOT_RUNNABLE, NOT_FOUND = 125, 126, 127
 
 
 class CannotRun(Exception):
-    """The text is the one line that the user reads, `status` what noahpy exits with."""
+    """`why` is the one line that the user reads, or what becomes it; `status` what noahpy exits with."""
 
-    def __init__(self, text: str, status: int = FAILED) -> None:
-        super().__init__(text)
+    def __init__(self, why: object, status: int = FAILED) -> None:
+        super().__init__(why)
+        self.why = why
         self.status = status

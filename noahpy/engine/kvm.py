@@ -20,13 +20,12 @@ _REGISTERS = 18
 
 
 class EngineError(CannotRun):
-    """There is no VM to be had, or the one that there is fails: `errno` of what failed, 0 if none."""
+    """There is no VM to be had, or the one that there is fails: by `errno`, 0 if none; `why` is a doctor's Problem."""
 
     def __init__(self, errno: int) -> None:
         from ..doctor import diagnose
 
         super().__init__(diagnose(errno, DEVICE, ffi.string(lib.engine_error()).decode()))
-        self.errno = errno
 
 
 class Cpu:
@@ -182,7 +181,7 @@ def open_machine(plain: dict[int, tuple[list[int], bool]]) -> Signals:
 
 
 def probe() -> dict[str, object]:
-    """What doctor tells of the engine: available, reason (if not), flavour, exit_us (one exit and re-entry, median of 200)."""
+    """What doctor tells of the engine: available; flavour and exit_us (one exit and re-entry, median of 200) or a problem."""
     from ..window import Window
 
     try:
@@ -190,7 +189,7 @@ def probe() -> dict[str, object]:
         open_machine({})
         Cpu()
     except CannotRun as error:
-        return {"available": False, "reason": str(error)}
+        return {"available": False, "problem": error.why}
     exit_us = lib.engine_exit_cost(200) / 1000
     return {"available": True, "flavour": ffi.string(lib.engine_flavour()).decode(), "exit_us": round(exit_us, 2)}
 
