@@ -81,8 +81,10 @@ struct vcpu {
     int number;
 };
 
-int engine_open(const char *device); /* 0, or negative errno: engine_error() says what it was about */
-const char *engine_flavour(void);    /* "PVM" or "SVM/VMX": known after the first vcpu_create */
+enum { ENGINE_KVM };
+/* Opens an engine: KVM's device. 0, or negative errno: engine_error() says what it was about. */
+int engine_open(int kind, const char *path);
+const char *engine_flavour(void); /* "PVM" or "VMX/SVM": known after the first vcpu_create */
 const char *engine_error(void);
 struct vcpu *vcpu_create(void);   /* NULL: engine_error() */
 int vcpu_run(struct vcpu *);      /* EXIT_*; finishes fast calls by itself */

@@ -1,14 +1,52 @@
-/* What an engine is: it shows the window to a guest and runs virtual CPUs in it. window.c tells it what is mapped,
- * vcpu_* (api.h) run it. One engine is open in a process. */
+/* What an engine is: it shows the window to a guest and runs virtual CPUs in it. One is open in a process (engine.c).
+ *
+ * window.c tells what is mapped (engine_lower and the like, physical.c), which keeps page tables as a CPU reads them and
+ * gives parts of the window guest-physical addresses. An engine shows these to its CPUs. */
 #pragma once
-#include "private.h"
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
-/* window.c calls these around the host's calls. No-ops while no VM exists. */
+#include "private.h"
+
+struct engine {
+    int (*open)(const char *path);
+    const char *(*flavour)(void);
+    /* Guest-physical memory [gpa, gpa+size) is at `host` from now on; `id` counts from 0. */
+    int (*show)(unsigned id, uint64_t gpa, void *host, uint64_t size);
+    /* The tables' structure has changed, which CPUs may have kept. */
+    void (*flush)(void);
+    /* The tables allow less than before; `code`: pages are gone that could be executed. NULL: the host's call that follows
+     * tells it. */
+    void (*lowered)(bool code);
+    struct vcpu *(*create)(void);
+    void (*destroy)(struct vcpu *);
+    int (*run)(struct vcpu *);
+    /* Points a CPU to user code that makes system calls for ever. */
+    int (*call_for_ever)(struct vcpu *);
+    int (*get_xstate)(struct vcpu *, void *area);
+    int (*set_xstate)(struct vcpu *, const void *area, size_t size);
+    int (*save_xstate)(struct vcpu *, uint64_t gva);
+    int (*load_xstate)(struct vcpu *, uint64_t gva, uint64_t features);
+    int (*settle_xstate)(struct vcpu *);
+    /* Around a fork: before, and in the child, where `cpu` goes on. */
+    int (*fork_prepare)(struct vcpu *cpu);
+    int (*fork_child)(struct vcpu *cpu);
+};
+
+extern const struct engine kvm_engine;
+
+extern const struct engine *engine_; /* the open one, or NULL */
+
+/* What engine_error() is to say; returns `number`. */
+__attribute__((format(printf, 2, 3))) int fail(int number, const char *format, ...);
+/* The extended state of every CPU: components as in XCR0, bytes of the standard format. */
+void xstate_is(uint64_t features, size_t size);
+/* Between a signal frame at gva and an area of xstate_size() bytes; what is read is limited to `features`. 0 or -EFAULT. */
+int frame_write(uint64_t gva, const void *area);
+int frame_read(void *area, uint64_t gva, uint64_t features);
+
+/* ---- physical.c: window.c calls these around the host's calls. No-ops while no engine is open. */
 
 /* Takes from [gva, gva+length) every permission that is not in `prot`; huge entries are split at the ends. */
 void engine_lower(uint64_t gva, uint64_t length, int prot);

@@ -4,14 +4,11 @@
 #include <cpuid.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "engine.h"
@@ -21,68 +18,20 @@
 #include "pagetable.h"
 #include "tree.h"
 
-/* The window is shown to the VM by chunks, in the order of their first use: a CPU has fewer guest-physical addresses (39
- * bits on a laptop) than a guest has virtual ones. Neighbours that are first used together share a memslot: making one
- * costs 25 us up to a chunk's size, and 0.5 us for each MiB more. */
-#define CHUNK (16ull << 20)
-#define SLOT_MAX (1ull << 30)
-#define FIRST_CHUNK (4ull << 30)
-
-enum { ENGINE_FAILED = 125 }; /* exit status of noahpy's own */
-
-struct slot {
-    uint64_t gpa, size;
-    void *host;
-};
-
 static int kvm_ = -1, vm_ = -1;
 
 int vm_fd(void) { return vm_; }
 
-static struct slot *slots_;
-static unsigned slot_count_, slot_room_;
-static uint32_t *chunk_of_; /* by gva / CHUNK: number of the chunk's place, from 1 on */
-static uint64_t chunks_;
-static uint64_t gpa_limit_ = 1ull << 39;
 static size_t run_size_;
-static char error_[160];
 static struct {
     struct kvm_cpuid2 head;
     struct kvm_cpuid_entry2 entry[256];
 } cpuid_;
 
-const char *engine_error(void) { return error_; }
-const char *engine_flavour(void) { return flavour_name(); }
-
-__attribute__((format(printf, 2, 3))) static int fail(int number, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    vsnprintf(error_, sizeof error_, format, args);
-    va_end(args);
-    return number;
-}
-
-/* ---- memslots ---- */
-
-static int slot_show(unsigned id) {
-    struct kvm_userspace_memory_region region = {.slot = id,
-                                                 .guest_phys_addr = slots_[id].gpa,
-                                                 .memory_size = slots_[id].size,
-                                                 .userspace_addr = (uint64_t)slots_[id].host};
+static int show(unsigned id, uint64_t gpa, void *host, uint64_t size) {
+    struct kvm_userspace_memory_region region = {
+        .slot = id, .guest_phys_addr = gpa, .memory_size = size, .userspace_addr = (uint64_t)host};
     return ioctl(vm_, KVM_SET_USER_MEMORY_REGION, &region) ? -errno : 0;
-}
-
-int slot_add(uint64_t gpa, void *host, uint64_t size) {
-    if (slot_count_ == slot_room_) {
-        unsigned room = slot_room_ ? 2 * slot_room_ : 64;
-        struct slot *more = realloc(slots_, room * sizeof *slots_);
-        if (!more) return -ENOMEM;
-        slots_ = more, slot_room_ = room;
-    }
-    slots_[slot_count_] = (struct slot){gpa, size, host};
-    int error = slot_show(slot_count_);
-    if (!error) slot_count_++;
-    return error;
 }
 
 /* Makes KVM drop all of its shadow page tables: needed where a 2 MiB entry becomes a table or a table a 2 MiB entry, which
@@ -94,96 +43,9 @@ static void flush(void) {
         if (at == MAP_FAILED) return;
         dummy = at;
     }
-    struct kvm_userspace_memory_region region = {
-        .slot = 32000, .guest_phys_addr = POOL_MAX, .memory_size = GUEST_PAGE, .userspace_addr = (uint64_t)dummy};
-    ioctl(vm_, KVM_SET_USER_MEMORY_REGION, &region);
-    region.memory_size = 0;
-    ioctl(vm_, KVM_SET_USER_MEMORY_REGION, &region);
-}
-
-/* Gives a memslot to the chunks from gva's on that have none and lie before `end`. */
-static int show_chunks(uint64_t gva, uint64_t end) {
-    uint64_t first = gva / CHUNK, count = 0, gpa = FIRST_CHUNK + chunks_ * CHUNK;
-    do {
-        chunk_of_[first + count] = (uint32_t)(chunks_ + count + 1);
-        count++;
-    } while ((first + count) * CHUNK < end && count < SLOT_MAX / CHUNK && !chunk_of_[first + count]);
-    int error =
-        gpa + count * CHUNK > gpa_limit_ ? -ENOMEM : slot_add(gpa, (void *)(window_base_ + first * CHUNK), count * CHUNK);
-    if (error) {
-        memset(chunk_of_ + first, 0, count * sizeof *chunk_of_);
-        return error;
-    }
-    chunks_ += count;
-    return 0;
-}
-
-/* The guest-physical address of gva's chunk, which the VM can see from now on; [gva, end) is to be used. 0: none left. */
-static uint64_t chunk_gpa(uint64_t gva, uint64_t end) {
-    if (!chunk_of_) {
-        void *at = mmap(NULL, WINDOW_MAX / CHUNK * sizeof *chunk_of_, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (at == MAP_FAILED) return 0;
-        chunk_of_ = at;
-    }
-    uint32_t *place = &chunk_of_[gva / CHUNK];
-    if (!*place && show_chunks(gva, end)) return 0;
-    return FIRST_CHUNK + (*place - 1) * CHUNK;
-}
-
-/* ---- what window.c tells ---- */
-
-static uint64_t bits_of(int prot) {
-    if (!(prot & (PROT_READ | PROT_WRITE | PROT_EXEC))) return 0;
-    return PTE_P | PTE_U | (prot & PROT_WRITE ? PTE_W : 0) | (prot & PROT_EXEC ? 0 : PTE_NX);
-}
-
-void engine_lower(uint64_t gva, uint64_t length, int prot) {
-    bool restructured = false;
-    if (vm_ < 0) return;
-    pagetable_limit(gva, length, bits_of(prot), &restructured);
-    if (restructured) flush();
-}
-
-int engine_raise(uint64_t gva, uint64_t length, int prot, bool huge) {
-    bool restructured = false;
-    int error = 0;
-    for (uint64_t end = gva + length, next; vm_ >= 0 && gva < end && !error; gva = next) {
-        next = (gva | (CHUNK - 1)) + 1 < end ? (gva | (CHUNK - 1)) + 1 : end;
-        uint64_t gpa = chunk_gpa(gva, end);
-        if (!gpa) return -ENOMEM;
-        error = pagetable_map(gva, gpa + gva % CHUNK, next - gva, bits_of(prot), huge, &restructured);
-    }
-    if (restructured) flush();
-    return error;
-}
-
-/* A memslot around [host, host+length), wide enough for neighbours to find it again: theirs too is the host's vDSO data. */
-static const struct slot *slot_around(const void *host, uint64_t length) {
-    enum { WIDTH = 128 << 10 };
-    uint64_t from = (uint64_t)host, start = from & -(uint64_t)WIDTH;
-    for (unsigned i = 0; i < slot_count_; i++) {
-        uint64_t at = (uint64_t)slots_[i].host;
-        if (at <= from && from + length <= at + slots_[i].size) return &slots_[i];
-    }
-    uint64_t size = from + length - start <= WIDTH ? WIDTH : 2 * WIDTH, gpa = FIRST_CHUNK + chunks_ * CHUNK;
-    if (size < from + length - start || gpa + CHUNK > gpa_limit_ || slot_add(gpa, (void *)start, size)) return NULL;
-    chunks_++;
-    return &slots_[slot_count_ - 1];
-}
-
-int engine_alias(uint64_t gva, const void *host, uint64_t length) {
-    bool restructured = false;
-    if (vm_ < 0) return 0;
-    const struct slot *slot = slot_around(host, length);
-    if (!slot) return -ENOMEM;
-    return pagetable_map(gva, slot->gpa + ((uint64_t)host - (uint64_t)slot->host), length, bits_of(PROT_READ), false,
-                         &restructured);
-}
-
-void engine_clear(void) {
-    if (vm_ < 0) return;
-    pagetable_clear();
+    enum { ID = 32000 };
+    show(ID, POOL_MAX, dummy, GUEST_PAGE);
+    show(ID, POOL_MAX, dummy, 0);
 }
 
 /* ---- VM and vCPUs ---- */
@@ -242,7 +104,7 @@ static size_t xsave_size(uint64_t features) {
     return size;
 }
 
-int engine_open(const char *device) {
+static int kvm_open(const char *device) {
     if (kvm_ >= 0) return -EBUSY;
     if ((kvm_ = open(device, O_RDWR | O_CLOEXEC)) < 0) return fail(-errno, "%s: %s", device, strerror(errno));
     int version = ioctl(kvm_, KVM_GET_API_VERSION, 0);
@@ -252,7 +114,7 @@ int engine_open(const char *device) {
     cpuid_.head.nent = sizeof cpuid_.entry / sizeof *cpuid_.entry;
     if (ioctl(kvm_, KVM_GET_SUPPORTED_CPUID, &cpuid_)) return fail(-errno, "KVM_GET_SUPPORTED_CPUID: %s", strerror(errno));
     struct kvm_cpuid_entry2 *leaf = cpuid_leaf(0x80000008, 0);
-    if (leaf) gpa_limit_ = 1ull << (leaf->eax & 0xff);
+    physical_limit(1ull << (leaf ? leaf->eax & 0xff : 39));
     uint32_t a, b, c, d;
     if ((leaf = cpuid_leaf(1, 0)) && __get_cpuid(1, &a, &b, &c, &d)) leaf->edx = d; /* AT_HWCAP, which is the host's */
     run_size_ = (size_t)ioctl(kvm_, KVM_GET_VCPU_MMAP_SIZE, 0);
@@ -335,7 +197,7 @@ static struct kvm_vcpu *new_vcpu(void) {
     return v;
 }
 
-struct vcpu *vcpu_create(void) {
+static struct vcpu *create(void) {
     pthread_mutex_lock(&vcpus_lock_);
     struct kvm_vcpu *v = idle_vcpu();
     if (!v) v = new_vcpu();
@@ -346,7 +208,7 @@ struct vcpu *vcpu_create(void) {
     return &v->seen;
 }
 
-void vcpu_destroy(struct vcpu *seen) {
+static void destroy(struct vcpu *seen) {
     pthread_mutex_lock(&vcpus_lock_);
     ((struct kvm_vcpu *)seen)->idle = true;
     pthread_mutex_unlock(&vcpus_lock_);
@@ -415,7 +277,7 @@ static int run_once(struct kvm_vcpu *v) {
     return EXIT_ERROR;
 }
 
-int vcpu_run(struct vcpu *seen) {
+static int run(struct vcpu *seen) {
     struct kvm_vcpu *v = (struct kvm_vcpu *)seen;
     signal_kicks(&v->run->immediate_exit);
     seen->number = -1;
@@ -435,11 +297,11 @@ static struct {
     void *xstate;
 } saved_;
 
-int engine_fork_prepare(struct vcpu *cpu) {
+static int fork_prepare(struct vcpu *cpu) {
     signal_kicks(NULL); /* the child has no kvm_run: SIGBUS and SIGSEGV may come before it has */
     if (!saved_.xstate && !(saved_.xstate = malloc(xstate_size()))) return -ENOMEM;
     saved_.regs = *cpu->regs;
-    return vcpu_get_xstate(cpu, saved_.xstate);
+    return xstate_get(cpu, saved_.xstate);
 }
 
 /* Forgets the parent's vCPUs, all but `kept`. */
@@ -455,50 +317,34 @@ static void forget(struct kvm_vcpu *kept) {
     vcpus_ = kept;
 }
 
-int engine_fork_child(struct vcpu *cpu) {
+static int fork_child(struct vcpu *cpu) {
     struct kvm_vcpu *v = (struct kvm_vcpu *)cpu;
     forget(v);
     hidden_remove(&vm_);
     int error = vm_create();
-    for (unsigned i = 0; i < slot_count_ && !error; i++) error = slot_show(i);
+    if (!error) error = slots_show();
     if (error || (error = vcpu_open(v))) return error;
     tree_born();
     *cpu->regs = saved_.regs;
-    return vcpu_set_xstate(cpu, saved_.xstate, xstate_size());
+    return xstate_set(cpu, saved_.xstate, xstate_size());
 }
 
-long engine_fork(struct vcpu *cpu, const void *clone_args, size_t size) {
-    int error = engine_fork_prepare(cpu);
-    if (error) return error;
-    long pid = syscall(SYS_clone3, clone_args, size);
-    if (pid < 0) return -errno;
-    if (pid == 0 && engine_fork_child(cpu)) {
-        dprintf(STDERR_FILENO, "noahpy: no VM for a child process: %s\n", error_);
-        _exit(ENGINE_FAILED);
-    }
-    return pid;
-}
+static int call_for_ever(struct vcpu *v) { return flavour_probe_start((struct kvm_vcpu *)v); }
 
-double engine_exit_cost(int rounds) {
-    struct kvm_vcpu *v = (struct kvm_vcpu *)vcpu_create();
-    double *took = malloc((size_t)rounds * sizeof *took);
-    double median = -1;
-    if (!v || !took || flavour_probe_start(v)) goto done;
-    for (int i = 0; i < rounds; i++) {
-        struct timespec from, to;
-        clock_gettime(CLOCK_MONOTONIC, &from);
-        if (run_once(v) != EXIT_SYSCALL) goto done;
-        clock_gettime(CLOCK_MONOTONIC, &to);
-        took[i] = (double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec);
-        for (int j = i; j > 0 && took[j] < took[j - 1]; j--) {
-            double swap = took[j];
-            took[j] = took[j - 1];
-            took[j - 1] = swap;
-        }
-    }
-    median = took[rounds / 2];
-done:
-    free(took);
-    if (v) vcpu_destroy(&v->seen);
-    return median;
-}
+const struct engine kvm_engine = {
+    .open = kvm_open,
+    .flavour = flavour_name,
+    .show = show,
+    .flush = flush,
+    .create = create,
+    .destroy = destroy,
+    .run = run,
+    .call_for_ever = call_for_ever,
+    .get_xstate = xstate_get,
+    .set_xstate = xstate_set,
+    .save_xstate = xstate_save,
+    .load_xstate = xstate_load,
+    .settle_xstate = xstate_settle,
+    .fork_prepare = fork_prepare,
+    .fork_child = fork_child,
+};

@@ -2,14 +2,8 @@
 #pragma once
 #include <linux/kvm.h>
 
+#include "physical.h"
 #include "private.h"
-
-/* Engine pages as the guest's CPU sees them: above all that a guest can own, below the end of user space, because PVM
- * runs them at CPL 3. */
-#define OWN_BASE 0x7fff00000000ull
-
-/* Adds a memslot. 0 or negative errno. */
-int slot_add(uint64_t gpa, void *host, uint64_t size);
 
 struct kvm_vcpu {
     struct vcpu seen; /* by Python; first */
@@ -35,6 +29,12 @@ struct kvm_cpuid_entry2 *cpuid_leaf(uint32_t function, uint32_t index);
 
 int xstate_prepare(uint64_t features, size_t size);
 int xstate_vcpu(struct kvm_vcpu *);
+/* As vcpu_get_xstate() and its like (api.h). */
+int xstate_get(struct vcpu *, void *area);
+int xstate_set(struct vcpu *, const void *area, size_t size);
+int xstate_save(struct vcpu *, uint64_t gva);
+int xstate_load(struct vcpu *, uint64_t gva, uint64_t features);
+int xstate_settle(struct vcpu *);
 /* Before a run, while regs are the guest's, and after one that something was to be loaded or saved in. */
 void xstate_enter(struct kvm_vcpu *);
 void xstate_leave(struct kvm_vcpu *, bool faulted);

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "kvm.h"
+#include "physical.h"
 
 #define ADDRESS 0x000ffffffffff000ull
 #define LARGE (2ull << 20)
@@ -80,7 +80,7 @@ static uint64_t table_end(uint64_t gva, uint64_t end) {
     return next < end ? next : end;
 }
 
-int pagetable_map(uint64_t gva, uint64_t gpa, uint64_t length, uint64_t bits, bool huge, bool *restructured) {
+int pagetable_map(uint64_t gva, uint64_t gpa, uint64_t length, uint64_t bits, bool huge, struct table_change *change) {
     bits |= PTE_P | PTE_A | PTE_D;
     for (uint64_t end = gva + length, next; gva < end; gpa += next - gva, gva = next) {
         next = table_end(gva, end);
@@ -95,7 +95,7 @@ int pagetable_map(uint64_t gva, uint64_t gpa, uint64_t length, uint64_t bits, bo
         if (*entry & PTE_PS) {
             int error = split(entry);
             if (error) return error;
-            *restructured = true;
+            change->restructured = true;
         }
         level = 0;
         entry = walk(gva, &level, true);
@@ -111,7 +111,7 @@ static inline uint64_t limited(uint64_t leaf, uint64_t bits) {
     return (leaf & ~(uint64_t)PTE_W) | (leaf & bits & PTE_W) | (bits & PTE_NX);
 }
 
-int pagetable_limit(uint64_t gva, uint64_t length, uint64_t bits, bool *restructured) {
+int pagetable_limit(uint64_t gva, uint64_t length, uint64_t bits, struct table_change *change) {
     for (uint64_t end = gva + length, next; root_ && gva < end; gva = next) {
         next = table_end(gva, end);
         int level = 1;
@@ -128,17 +128,21 @@ int pagetable_limit(uint64_t gva, uint64_t length, uint64_t bits, bool *restruct
         if (!(*entry & PTE_P)) continue;
         if (*entry & PTE_PS) {
             if (next - gva == LARGE) {
+                change->code |= !bits && !(*entry & PTE_NX);
                 __atomic_store_n(entry, limited(*entry, bits), __ATOMIC_RELEASE);
                 continue;
             }
             int error = split(entry);
             if (error) return error;
-            *restructured = true;
+            change->restructured = true;
         }
         level = 0;
         entry = walk(gva, &level, false);
-        for (uint64_t at = gva; at < next; at += GUEST_PAGE, entry++)
-            if (*entry) __atomic_store_n(entry, limited(*entry, bits), __ATOMIC_RELEASE);
+        for (uint64_t at = gva; at < next; at += GUEST_PAGE, entry++) {
+            if (!*entry) continue;
+            change->code |= !bits && !(*entry & PTE_NX);
+            __atomic_store_n(entry, limited(*entry, bits), __ATOMIC_RELEASE);
+        }
     }
     return 0;
 }

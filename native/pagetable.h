@@ -16,10 +16,14 @@ void *pool_address(uint64_t gpa);
 uint64_t pagetable_root(void); /* 0 without memory */
 /* Maps one page of the engine's own. */
 int pagetable_own(uint64_t gva, uint64_t gpa, uint64_t bits);
-/* Maps [gva, gva+length) to guest-physical memory from gpa on. Returns true in *restructured when a 2 MiB entry became a
- * table, or the other way: shadow page tables must be flushed. */
-int pagetable_map(uint64_t gva, uint64_t gpa, uint64_t length, uint64_t bits, bool huge, bool *restructured);
+/* What a change means for CPUs that have read the tables before. */
+struct table_change {
+    bool restructured; /* a 2 MiB entry became a table, or the other way: shadow page tables must be flushed */
+    bool code;         /* pages are gone that could be executed */
+};
+/* Maps [gva, gva+length) to guest-physical memory from gpa on. */
+int pagetable_map(uint64_t gva, uint64_t gpa, uint64_t length, uint64_t bits, bool huge, struct table_change *change);
 /* Leaves of [gva, gva+length) only what `bits` allows; 0: nothing. */
-int pagetable_limit(uint64_t gva, uint64_t length, uint64_t bits, bool *restructured);
+int pagetable_limit(uint64_t gva, uint64_t length, uint64_t bits, struct table_change *change);
 /* Empties all; the tables stay for what comes, so that shadow page tables need no flush. */
 void pagetable_clear(void);

@@ -6,13 +6,14 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "engine.h"
 #include "kvm.h"
 #include "pagetable.h"
 
 #define TRAMPOLINE (OWN_BASE + 0x4000)
 #define SCRATCH (OWN_BASE + 0x1000000) /* a page of each vCPU */
 
-enum { XSAVE_LEGACY = 576, XSAVE_HEADER = 512, XSAVE_HEADER_SIZE = 64, KVM_XSAVE = 4096, USER_CS = 0x33, USER_DS = 0x2b };
+enum { XSAVE_LEGACY = 576, KVM_XSAVE = 4096, USER_CS = 0x33, USER_DS = 0x2b };
 
 /* rcx: area, edx:eax: components, r10: rdx, r11: where to go on. A handler's rax is 0. */
 static const uint8_t SAVE[] = {
@@ -29,13 +30,10 @@ static const uint8_t LOAD[] = {
 };
 #define LOAD_AT (TRAMPOLINE + 64)
 
-static uint64_t features_;
-static size_t size_;
-
 int xstate_prepare(uint64_t features, size_t size) {
     uint64_t page = pool_page();
     if (!page) return -ENOMEM;
-    features_ = features, size_ = size;
+    xstate_is(features, size);
     memcpy(pool_address(page), SAVE, sizeof SAVE);
     memcpy((uint8_t *)pool_address(page) + (LOAD_AT - TRAMPOLINE), LOAD, sizeof LOAD);
     return pagetable_own(TRAMPOLINE, page, PTE_U);
@@ -48,9 +46,6 @@ int xstate_vcpu(struct kvm_vcpu *v) {
     v->scratch = pool_address(page);
     return pagetable_own(SCRATCH + (uint64_t)v->index * GUEST_PAGE, page, PTE_U | PTE_W | PTE_NX);
 }
-
-uint64_t xstate_features(void) { return features_; }
-size_t xstate_size(void) { return size_; }
 
 /* ---- by KVM's calls ---- */
 
@@ -69,7 +64,7 @@ static int set(struct kvm_vcpu *v, const void *area, size_t size) {
     if (size < XSAVE_LEGACY) return -EINVAL;
     uint8_t *whole = kvm_area(&large);
     if (!whole) return -ENOMEM;
-    memcpy(whole, area, size < size_ ? size : size_);
+    memcpy(whole, area, size < xstate_size() ? size : xstate_size());
     int error = ioctl(v->fd, KVM_SET_XSAVE, whole) ? -errno : 0;
     free(whole);
     return error;
@@ -78,35 +73,30 @@ static int set(struct kvm_vcpu *v, const void *area, size_t size) {
 /* Loads now what was to be loaded on the way in. */
 static int load_now(struct kvm_vcpu *v) {
     if (!v->load) return 0;
-    uint8_t *area = malloc(size_);
+    uint8_t *area = malloc(xstate_size());
     if (!area) return -ENOMEM;
-    int error = window_read(area, v->load, size_) < size_ ? -EFAULT : 0;
-    uint64_t saved;
-    memcpy(&saved, area + XSAVE_HEADER, sizeof saved);
-    saved &= v->load_features;
-    memset(area + XSAVE_HEADER, 0, XSAVE_HEADER_SIZE);
-    memcpy(area + XSAVE_HEADER, &saved, sizeof saved);
-    if (!error) error = set(v, area, size_);
+    int error = frame_read(area, v->load, v->load_features);
+    if (!error) error = set(v, area, xstate_size());
     free(area);
     v->load = 0;
     return error;
 }
 
-int vcpu_settle_xstate(struct vcpu *seen) { return load_now((struct kvm_vcpu *)seen); }
+int xstate_settle(struct vcpu *seen) { return load_now((struct kvm_vcpu *)seen); }
 
-int vcpu_get_xstate(struct vcpu *seen, void *area) {
+int xstate_get(struct vcpu *seen, void *area) {
     struct kvm_vcpu *v = (struct kvm_vcpu *)seen;
     bool large;
     int error = load_now(v);
     void *whole = kvm_area(&large);
     if (!whole) error = -ENOMEM;
     if (!error && ioctl(v->fd, large ? KVM_GET_XSAVE2 : KVM_GET_XSAVE, whole)) error = -errno;
-    if (!error) memcpy(area, whole, size_);
+    if (!error) memcpy(area, whole, xstate_size());
     free(whole);
     return error;
 }
 
-int vcpu_set_xstate(struct vcpu *seen, const void *area, size_t size) {
+int xstate_set(struct vcpu *seen, const void *area, size_t size) {
     struct kvm_vcpu *v = (struct kvm_vcpu *)seen;
     v->load = 0;
     return set(v, area, size);
@@ -114,7 +104,7 @@ int vcpu_set_xstate(struct vcpu *seen, const void *area, size_t size) {
 
 /* ---- by the guest's CPU ---- */
 
-int vcpu_save_xstate(struct vcpu *seen, uint64_t gva) {
+int xstate_save(struct vcpu *seen, uint64_t gva) {
     struct kvm_vcpu *v = (struct kvm_vcpu *)seen;
     int error = load_now(v);
     if (error) return error;
@@ -122,21 +112,17 @@ int vcpu_save_xstate(struct vcpu *seen, uint64_t gva) {
         v->save = gva;
         return 0;
     }
-    uint8_t *area = malloc(size_);
+    uint8_t *area = malloc(xstate_size());
     if (!area) return -ENOMEM;
-    error = vcpu_get_xstate(seen, area);
-    /* The software's bytes of the area are the frame's. */
-    enum { LEGACY_USED = 464 };
-    if (!error && (window_write(gva, area, LEGACY_USED) < LEGACY_USED ||
-                   window_write(gva + XSAVE_HEADER, area + XSAVE_HEADER, size_ - XSAVE_HEADER) < size_ - XSAVE_HEADER))
-        error = -EFAULT;
+    error = xstate_get(seen, area);
+    if (!error) error = frame_write(gva, area);
     free(area);
     return error;
 }
 
-int vcpu_load_xstate(struct vcpu *seen, uint64_t gva, uint64_t features) {
+int xstate_load(struct vcpu *seen, uint64_t gva, uint64_t features) {
     struct kvm_vcpu *v = (struct kvm_vcpu *)seen;
-    v->load = gva, v->load_features = features & features_;
+    v->load = gva, v->load_features = features & xstate_features();
     return flavour_dear_calls() ? 0 : load_now(v);
 }
 
@@ -155,8 +141,8 @@ void xstate_enter(struct kvm_vcpu *v) {
         r->r10 = r->rdx;
         r->r11 = r->rip;
         r->rcx = v->save;
-        r->rax = (uint32_t)features_;
-        r->rdx = features_ >> 32;
+        r->rax = (uint32_t)xstate_features();
+        r->rdx = xstate_features() >> 32;
         r->rip = TRAMPOLINE;
     }
 }

@@ -171,7 +171,7 @@ class Signals:
 def open_machine(plain: dict[int, tuple[list[int], bool]]) -> Signals:
     """Make the VM that shows the window. `plain` are the calls that C may finish (linux_abi.index.PLAIN)."""
     signals = Signals()
-    error = lib.engine_open(DEVICE.encode())
+    error = lib.engine_open(lib.ENGINE_KVM, DEVICE.encode())
     if error:
         raise EngineError(-error)
     lib.tree_start()  # without it (RLIMIT_FSIZE, no memory) nobody sees who runs

@@ -1,0 +1,124 @@
+/* Which engine is open, and all that engines have in common. */
+#include "engine.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { FAILED = 125 }; /* exit status of noahpy's own */
+
+static const struct engine *const engines_[] = {[ENGINE_KVM] = &kvm_engine};
+const struct engine *engine_;
+static char error_[160];
+static uint64_t xstate_features_;
+static size_t xstate_size_;
+
+const char *engine_error(void) { return error_; }
+
+int fail(int number, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(error_, sizeof error_, format, args);
+    va_end(args);
+    return number;
+}
+
+int engine_open(int kind, const char *path) {
+    if (engine_) return -EBUSY;
+    engine_ = engines_[kind];
+    int error = engine_->open(path);
+    if (error) engine_ = NULL;
+    return error;
+}
+
+const char *engine_flavour(void) { return engine_->flavour(); }
+
+/* ---- CPUs ---- */
+
+struct vcpu *vcpu_create(void) {
+    return engine_->create();
+}
+void vcpu_destroy(struct vcpu *v) { engine_->destroy(v); }
+int vcpu_run(struct vcpu *v) { return engine_->run(v); }
+
+void xstate_is(uint64_t features, size_t size) { xstate_features_ = features, xstate_size_ = size; }
+uint64_t xstate_features(void) { return xstate_features_; }
+size_t xstate_size(void) { return xstate_size_; }
+
+enum { LEGACY_USED = 464, XSAVE_HEADER = 512, XSAVE_HEADER_SIZE = 64 }; /* SDM vol. 1, 13.4 */
+
+int frame_write(uint64_t gva, const void *area) {
+    /* What lies between is the software's, and here the frame's. */
+    size_t rest = xstate_size_ - XSAVE_HEADER;
+    bool written = window_write(gva, area, LEGACY_USED) == LEGACY_USED &&
+                   window_write(gva + XSAVE_HEADER, (const uint8_t *)area + XSAVE_HEADER, rest) == rest;
+    return written ? 0 : -EFAULT;
+}
+
+int frame_read(void *area, uint64_t gva, uint64_t features) {
+    if (window_read(area, gva, xstate_size_) < xstate_size_) return -EFAULT;
+    uint64_t saved, *header = (uint64_t *)((uint8_t *)area + XSAVE_HEADER);
+    memcpy(&saved, header, sizeof saved);
+    memset(header, 0, XSAVE_HEADER_SIZE);
+    *header = saved & features;
+    return 0;
+}
+
+int vcpu_get_xstate(struct vcpu *v, void *area) { return engine_->get_xstate(v, area); }
+int vcpu_set_xstate(struct vcpu *v, const void *area, size_t size) { return engine_->set_xstate(v, area, size); }
+int vcpu_save_xstate(struct vcpu *v, uint64_t gva) { return engine_->save_xstate(v, gva); }
+int vcpu_load_xstate(struct vcpu *v, uint64_t gva, uint64_t features) { return engine_->load_xstate(v, gva, features); }
+int vcpu_settle_xstate(struct vcpu *v) { return engine_->settle_xstate(v); }
+
+/* ---- fork ---- */
+
+int engine_fork_prepare(struct vcpu *cpu) { return engine_->fork_prepare(cpu); }
+int engine_fork_child(struct vcpu *cpu) { return engine_->fork_child(cpu); }
+
+long engine_fork(struct vcpu *cpu, const void *clone_args, size_t size) {
+    int error = engine_->fork_prepare(cpu);
+    if (error) return error;
+    long pid = syscall(SYS_clone3, clone_args, size);
+    if (pid < 0) return -errno;
+    if (pid == 0 && engine_->fork_child(cpu)) {
+        dprintf(STDERR_FILENO, "noahpy: no VM for a child process: %s\n", error_);
+        _exit(FAILED);
+    }
+    return pid;
+}
+
+/* ---- what an exit costs ---- */
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+static int ascending(const void *a, const void *b) {
+    double left = *(const double *)a, right = *(const double *)b;
+    return (left > right) - (left < right);
+}
+
+double engine_exit_cost(int rounds) {
+    struct vcpu *v = vcpu_create();
+    double *took = malloc((size_t)rounds * sizeof *took);
+    double median = -1;
+    if (!v || !took || engine_->call_for_ever(v)) goto done;
+    for (int i = 0; i < rounds; i++) {
+        v->regs->rax = ~0ull; /* no call that fast.c could finish */
+        double from = now();
+        if (vcpu_run(v) != EXIT_SYSCALL) goto done;
+        took[i] = now() - from;
+    }
+    qsort(took, (size_t)rounds, sizeof *took, ascending);
+    median = took[rounds / 2];
+done:
+    free(took);
+    if (v) vcpu_destroy(v);
+    return median;
+}
