@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from _thread import allocate_lock
+
 from .uapi.fcntl import F_GETFD
 from .uapi.resource import RLIMIT_NOFILE
 from .uapi.structs import Rlimit
@@ -19,13 +21,15 @@ _NEVER_OPEN = 0x7FFFFFFF  # and not -1, which is "none" to some calls, such as s
 class FdTable:
     """Knows which numbers are hidden: [hidden_base, hidden_base + hidden_count).
 
-    `move(base)`, the VMM's, takes them to `base` and above: 0 or negative errno.
+    `move(base)`, the VMM's, takes them to `base` and above: 0 or negative errno. With `lock` held a thread opens and closes
+    hidden ones, looks at RLIMIT_NOFILE, and forks: so a child inherits what is whole.
     """
 
     def __init__(self, hidden_base: int, hidden_count: int, move: Callable[[int], int]) -> None:
         self.hidden_base = hidden_base
         self.hidden_count = hidden_count
         self.move = move
+        self.lock = allocate_lock()
 
     def is_hidden(self, fd: int) -> bool:
         """Whether a register names a descriptor of the VMM's; its upper half is not looked at."""
@@ -81,6 +85,7 @@ class Room:
         self.host = host.now
 
     def __enter__(self) -> None:
+        self.fds.lock.acquire()
         limit = bytearray(Rlimit.size)
         self.host.prlimit64(0, RLIMIT_NOFILE, 0, limit)
         self._guest = Rlimit.unpack(limit)
@@ -89,3 +94,4 @@ class Room:
 
     def __exit__(self, *error: object) -> None:
         self.host.prlimit64(0, RLIMIT_NOFILE, bytes(self._guest), 0)
+        self.fds.lock.release()

@@ -68,6 +68,7 @@ class Process:
             mm.set_limit(resource, Rlimit.unpack(limit).rlim_cur)
         self.fast = fast
         self._vmm_layout: dict[str, int] = {}
+        self._vforks: set[Vfork] = set()  # whose connections are open here
         self._awaited(None)
 
     # ---- Programs ----
@@ -149,11 +150,11 @@ class Process:
                 if getattr(error, "fatal", False):
                     task.signals.die(SIGSEGV)
                 raise
-            task.signals.set_mask(_ALL)
-            self.threads.stop_others(task)
-            if task is self.task:
-                self._replace(image, leaving)
-                return
+        task.signals.set_mask(_ALL)
+        self.threads.stop_others(task)
+        if task is self.task:
+            self._replace(image, leaving)
+            return
         self.task.blocked, self.task.kept = task.blocked, task.kept
         self.threads.succeed(task, lambda _: self._replace(image, leaving))
 
@@ -193,24 +194,36 @@ class Process:
         if task.signals.caught[0]:
             return -ERESTARTSYS
         with Room(task.group.fds, self.host):
-            vfork = Vfork(task) if args.flags & CLONE_VFORK else None
+            vfork = Vfork(task, args.flags & CLONE_VM != 0) if args.flags & CLONE_VFORK else None
             beside_threads = not self.threads.alone()
             result = self._fork_beside_threads(task, args) if beside_threads else task.cpu.fork(host_args)
-        if result == 0:
-            self.task = task
-            self.threads.forked(task)
-            self.mm.forked()
-            if self._vfork:
-                self._vfork.release()
-            if vfork:
-                vfork.begin(self.mm, args.flags & CLONE_VM != 0, beside_threads)
-            self._awaited(vfork)
-        elif vfork and result < 0:
-            vfork.cancel()
-        elif vfork:
+            if result == 0:
+                self._begin(task, vfork, beside_threads)
+            elif vfork and result < 0:
+                vfork.cancel()
+            elif vfork:
+                vfork.begun()
+                self._vforks.add(vfork)
+        if vfork and result > 0:
             vfork.wait(self.mm)
+            with task.group.fds.lock:
+                self._vforks.remove(vfork)
+                vfork.cancel()
         task.signals.set_mask(task.blocked)
         return result
+
+    def _begin(self, task: Task, vfork: Vfork | None, beside_threads: bool) -> None:
+        """The child's half of a fork."""
+        self.task = task
+        self.threads.forked(task)
+        self.mm.forked()
+        for other in self._vforks:
+            other.cancel()
+        self._vforks.clear()
+        if vfork:
+            vfork.begin(self.mm, beside_threads)
+            self._vforks.add(vfork)
+        self._awaited(vfork)
 
     def _fork_beside_threads(self, task: Task, args: CloneArgs) -> int:
         """By Python's fork, which leaves its and the C library's locks in order: other threads may hold them."""
@@ -258,4 +271,5 @@ class Process:
             if self._vfork.shares_memory and self.task.clear_child_tid:
                 self.mm.window.write(self.task.clear_child_tid, bytes(4))
             self._vfork.finish(self.mm)
+            self._vforks.clear()
             self._awaited(None)

@@ -45,7 +45,8 @@ class Threads:
 
     def spawn(self, parent: Task, args: CloneArgs) -> int:
         """A new thread of the guest; its number, or a negative errno."""
-        cpu = parent.cpu.copy()
+        with parent.group.fds.lock:
+            cpu = parent.cpu.copy()
         if cpu is None:
             return -EAGAIN
         child = parent.sibling(cpu)
@@ -61,7 +62,8 @@ class Threads:
             start_new_thread(self._begin, (child, args, ready))
             ready.acquire()
         except RuntimeError:
-            cpu.release()
+            with parent.group.fds.lock:
+                cpu.release()
             return -EAGAIN
         finally:
             parent.signals.set_mask(parent.blocked)
@@ -92,6 +94,9 @@ class Threads:
         if task.clear_child_tid and task.clear_child_tid != task.robust_list:
             _store(task, task.clear_child_tid, bytes(4))
             task.host.futex(task.mm.host_address(task.clear_child_tid), FUTEX_WAKE, 1, 0, 0, 0)
+        if task is not self.leader:
+            with task.group.fds.lock:
+                task.cpu.release()
         self._tasks.discard(task)
         task.group.tids.discard(task.tid)
         if task is self.leader:
@@ -99,7 +104,6 @@ class Threads:
             self._baton.acquire()
             self._inherited(task)
             return True
-        task.cpu.release()
         task.signals.end()
         return False
 

@@ -40,12 +40,18 @@ _WRITTEN = 0x81  # the highest byte of an entry in proc_pid_pagemap(5): present,
 
 
 class Vfork:
-    """A parent and its child: made before the fork (in a `Room`), then each calls its own half of the rest."""
+    """A parent and its child: made before the fork, then each calls its own half of the rest.
 
-    def __init__(self, task: Task) -> None:
+    All but `wait` and `finish` is to be called in the fork's own `Room`, or with its lock held. Not all children of
+    CLONE_VFORK share their memory.
+    """
+
+    def __init__(self, task: Task, shares_memory: bool) -> None:
         self.task = task
         self.host = task.host.now
+        self.shares_memory = shares_memory
         self._parents, self._childs = self._connection()
+        self._ends: tuple[int, ...] = (self._parents, self._childs)
         self._witness = 0
 
     def _connection(self) -> tuple[int, int]:
@@ -56,29 +62,41 @@ class Vfork:
             raise LinuxError(-error)
         return lib.hidden_keep(int.from_bytes(ends[:4], "little")), lib.hidden_keep(int.from_bytes(ends[4:], "little"))
 
+    def cancel(self) -> None:
+        """Close what is still open here: there is no child, or it is another's."""
+        for end in self._ends:
+            lib.hidden_release(end)
+        self._ends = ()
+
     # ---- In the parent ----
+
+    def begun(self) -> None:
+        """To be called first."""
+        lib.hidden_release(self._childs)
+        self._ends = (self._parents,)
 
     def wait(self, mm: AddressSpace) -> None:
         """Wait until the child has called execve or ended; what it has written is this process's then."""
-        lib.hidden_release(self._childs)
         for address, data in _records(lib.hidden_fd(self._parents)):
             mm.window.write(address, data)
-        lib.hidden_release(self._parents)
-
-    def cancel(self) -> None:
-        """There is no child."""
-        lib.hidden_release(self._childs)
-        lib.hidden_release(self._parents)
 
     # ---- In the child ----
 
-    def begin(self, mm: AddressSpace, shares_memory: bool, beside_threads: bool) -> None:
-        """To be called first, all signals blocked. Not all children of CLONE_VFORK share their memory."""
-        self.shares_memory = shares_memory
+    def begin(self, mm: AddressSpace, beside_threads: bool) -> None:
+        """To be called first, all signals blocked."""
         lib.hidden_release(self._parents)
-        if shares_memory and beside_threads:
-            with Room(self.task.group.fds, self.host):
-                self._call_witness(mm)
+        self._ends = (self._childs,)
+        if self.shares_memory and beside_threads:
+            self._call_witness(mm)
+
+    def finish(self, mm: AddressSpace) -> None:
+        """The parent may go on, with the pages of private memory that are the child's alone: those written since the fork."""
+        with Room(self.task.group.fds, self.host):
+            if self.shares_memory:
+                self._send_memory(mm)
+            self.cancel()
+        if self._witness > 0:
+            self.host.wait4(self._witness, 0, WALL, 0)
 
     def _call_witness(self, mm: AddressSpace) -> None:
         testimony, mine = self._connection()
@@ -88,6 +106,7 @@ class Vfork:
         lib.hidden_release(testimony)
         lib.hidden_release(self._childs)
         self._childs = mine
+        self._ends = (mine,)
         self.shares_memory = self._witness > 0
 
     def _testify(self, mm: AddressSpace, testimony: int) -> NoReturn:
@@ -104,20 +123,8 @@ class Vfork:
         finally:
             os._exit(0)
 
-    def finish(self, mm: AddressSpace) -> None:
-        """The parent may go on, with the pages of private memory that are the child's alone: those written since the fork."""
-        if self.shares_memory:
-            self._send_memory(mm)
-        self.release()
-        if self._witness > 0:
-            self.host.wait4(self._witness, 0, WALL, 0)
-
-    def release(self) -> None:
-        """The parent may go on: it does not wait for this process."""
-        lib.hidden_release(self._childs)
-
     def _send_memory(self, mm: AddressSpace) -> None:
-        with Room(self.task.group.fds, self.host), self._pagemap() as pagemap:
+        with self._pagemap() as pagemap:
             for start, end in mm.writable():
                 pagemap.seek((mm.window.base + start) // _PAGE * 8)
                 states = pagemap.read((end - start) // _PAGE * 8)[7::8]

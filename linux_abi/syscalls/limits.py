@@ -77,14 +77,18 @@ def _may_raise(task: Task) -> bool:
 @syscall
 def getrlimit(task: Task, resource: Flags[Resource], rlim: Out[Rlimit]) -> int:
     """A resource's soft and hard limit."""
-    task.mm.write(rlim, bytes(limit(task, resource)))
+    with task.group.fds.lock:
+        now = limit(task, resource)
+    task.mm.write(rlim, bytes(now))
     return 0
 
 
 @syscall
 def setrlimit(task: Task, resource: Flags[Resource], rlim: In[Rlimit]) -> int:
     """Set a resource's soft and hard limit."""
-    set_limit(task, resource, Rlimit.unpack(task.mm.read(rlim, Rlimit.size)))
+    new = Rlimit.unpack(task.mm.read(rlim, Rlimit.size))
+    with task.group.fds.lock:
+        set_limit(task, resource, new)
     return 0
 
 
@@ -95,9 +99,10 @@ def prlimit64(task: Task, pid: Pid, resource: Flags[Resource], new_limit: In[Rli
     if pid not in (0, host.getpid(), host.gettid()):
         return host.prlimit64(pid, resource, mm.host_address(new_limit), mm.host_address(old_limit))
     new = Rlimit.unpack(mm.read(new_limit, Rlimit.size)) if new_limit else None
-    old = limit(task, resource)
-    if new is not None:
-        set_limit(task, resource, new)
+    with task.group.fds.lock:
+        old = limit(task, resource)
+        if new is not None:
+            set_limit(task, resource, new)
     if old_limit:
         mm.write(old_limit, bytes(old))
     return 0

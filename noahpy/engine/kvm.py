@@ -120,7 +120,11 @@ class Cpu:
     def fork_beside_threads(self) -> int:
         """fork(2) of a process of several threads; as `fork`, but the child's end is SIGCHLD."""
         _check(lib.engine_fork_prepare(self.vcpu))
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            errno: int = error.args[0]
+            return -errno
         if pid == 0:
             if lib.engine_fork_child(self.vcpu):
                 os.write(2, f"noahpy: no VM for a child process: {ffi.string(lib.engine_error()).decode()}\n".encode())
