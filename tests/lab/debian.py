@@ -35,7 +35,7 @@ class Parts:
         self.modules = folder / "modules"
         self.disk = folder / "disk"
         self._folder = folder
-        self._wanted = " ".join([*QEMU, KERNEL, *ROOT, *MODULES])
+        self._recipe = Path(__file__).read_text()
 
     def command(self, program: str, *arguments: str) -> list[str]:
         """How to start a program of the tree on the host."""
@@ -43,9 +43,9 @@ class Parts:
         return [str(self.tree / _LD_SO), "--library-path", libraries, str(self.tree / program), *arguments]
 
     def make(self) -> None:
-        """Bring all parts up to date with the lists above."""
+        """Bring all parts up to date with this file."""
         mark = self._folder / "made"
-        if mark.exists() and mark.read_text() == self._wanted:
+        if mark.exists() and mark.read_text() == self._recipe:
             return
         shutil.rmtree(self._folder, ignore_errors=True)
         for name in ("bin", "lib", "lib64", "sbin"):
@@ -65,7 +65,7 @@ class Parts:
         self._fill_disk()
         for done in (unpacked, self._folder / "packages"):
             shutil.rmtree(done)
-        mark.write_text(self._wanted)
+        mark.write_text(self._recipe)
 
     def _download(self) -> Iterator[Path]:
         archives = self._folder / "packages"
@@ -89,7 +89,8 @@ class Parts:
         for name in ("passwd", "group"):
             shutil.copy(self.tree / f"usr/share/base-passwd/{name}.master", self.tree / "etc" / name)
         (self.tree / "usr/bin/awk").symlink_to("gawk")
-        _run(self.command("usr/bin/python3", "-m", "compileall", "-q", str(self.tree / "usr/lib/python3")))
+        for folder in self.tree.glob("usr/lib/python3*"):  # as the packages' scripts would
+            subprocess.run(self.command("usr/bin/python3", "-m", "compileall", "-q", str(folder)), check=False)
         features = "^has_journal,^metadata_csum,^resize_inode"
         mke2fs = self.command("sbin/mke2fs", "-q", "-F", "-t", "ext4", "-O", features, "-d", str(self.tree))
         _run([*mke2fs, str(self.disk), _DISK])
