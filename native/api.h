@@ -84,6 +84,13 @@ struct vcpu {
 enum { ENGINE_KVM };
 /* Opens an engine: KVM's device. 0, or negative errno: engine_error() says what it was about. */
 int engine_open(int kind, const char *path);
+
+struct cpuid_entry { /* struct kvm_cpuid_entry2 */
+    uint32_t function, index, flags, eax, ebx, ecx, edx, padding[3];
+};
+/* The `*count` leaves that CPUID is to show; to be changed, if at all, before the first vcpu_create(), which fails if that
+ * can't be. */
+struct cpuid_entry *engine_cpuid(int *count);
 const char *engine_flavour(void); /* "PVM" or "VMX/SVM": known after the first vcpu_create */
 const char *engine_error(void);
 struct vcpu *vcpu_create(void);   /* NULL: engine_error() */

@@ -35,6 +35,7 @@ int engine_open(int kind, const char *path) {
     return error;
 }
 
+struct cpuid_entry *engine_cpuid(int *count) { return engine_->cpuid(count); }
 const char *engine_flavour(void) { return engine_->flavour(); }
 
 /* ---- CPUs ---- */

@@ -11,6 +11,7 @@
 
 struct engine {
     int (*open)(const char *path);
+    struct cpuid_entry *(*cpuid)(int *count);
     const char *(*flavour)(void);
     /* Guest-physical memory [gpa, gpa+size) is at `host` from now on; `id` counts from 0. */
     int (*show)(unsigned id, uint64_t gpa, void *host, uint64_t size);

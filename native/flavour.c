@@ -36,6 +36,8 @@ static uint64_t idt_, stub_, probe_; /* guest-physical */
 
 const char *flavour_name(void) { return flavour_ == PVM ? "PVM" : flavour_ == PLAIN ? "VMX/SVM" : "unknown"; }
 
+bool flavour_obeys_cpuid(void) { return flavour_ == PLAIN; }
+
 bool flavour_dear_calls(void) { return flavour_ == PVM; }
 
 static void fill_gates(uint16_t selector) {

@@ -27,6 +27,7 @@ static struct {
     struct kvm_cpuid2 head;
     struct kvm_cpuid_entry2 entry[256];
 } cpuid_;
+static bool cpuid_chosen_;
 
 static int show(unsigned id, uint64_t gpa, void *host, uint64_t size) {
     struct kvm_userspace_memory_region region = {
@@ -120,9 +121,15 @@ static int kvm_open(const char *device) {
     run_size_ = (size_t)ioctl(kvm_, KVM_GET_VCPU_MMAP_SIZE, 0);
     if ((error = hide(&kvm_))) return error;
     if ((error = vm_create())) return error;
-    if ((error = flavour_prepare()) || (error = xstate_prepare(xcr0(), xsave_size(xcr0()))))
-        return fail(error, "no memory for page tables");
+    if ((error = flavour_prepare())) return fail(error, "no memory for page tables");
     return 0;
+}
+
+static struct cpuid_entry *cpuid(int *count) {
+    _Static_assert(sizeof(struct cpuid_entry) == sizeof(struct kvm_cpuid_entry2), "as KVM has it");
+    cpuid_chosen_ = true;
+    *count = (int)cpuid_.head.nent;
+    return (struct cpuid_entry *)cpuid_.entry;
 }
 
 /* The guest's TSC is the host's: the vDSO's clock needs it. KVM without the attribute starts it near zero. */
@@ -155,11 +162,14 @@ static int vcpu_open(struct kvm_vcpu *v) {
 /* The first vCPU finds out the flavour. Memslots are cheap up to then: later KVM must wait for its readers. */
 static int probe(struct kvm_vcpu *v) {
     int error = flavour_probe_start(v);
+    if (!error) error = xstate_prepare(xcr0(), xsave_size(xcr0()));
     if (error) return fail(error, "no memory for page tables");
     v->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
     if (ioctl(v->fd, KVM_RUN, 0)) return fail(-errno, "KVM_RUN: %s", strerror(errno));
     error = flavour_settle(v);
     if (error) return fail(error, "this KVM ends the first system call with exit %u", v->run->exit_reason);
+    if (cpuid_chosen_ && !flavour_obeys_cpuid())
+        return fail(-EOPNOTSUPP, "this KVM is %s, which shows programs the host's own CPU: no --cpu here", flavour_name());
     if (v->frame) return 0;
     flush(); /* the pages were user pages until now */
     error = flavour_vcpu(v);
@@ -333,6 +343,7 @@ static int call_for_ever(struct vcpu *v) { return flavour_probe_start((struct kv
 
 const struct engine kvm_engine = {
     .open = kvm_open,
+    .cpuid = cpuid,
     .flavour = flavour_name,
     .show = show,
     .flush = flush,

@@ -14,11 +14,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
+    from .cpu import Cpu
+
 # Short form, long form, its value's name, what it does.
 OPTIONS = (
     ("-E", "--env", "VAR=VALUE", "set VAR in PROGRAM's environment"),
     ("-U", "--unset", "VAR", "remove VAR from PROGRAM's environment"),
     ("-a", "--argv0", "NAME", "what PROGRAM finds as its own name"),
+    ("", "--cpu", "MODEL", "x86-64-v1 to -v4 or host, then ,+FEATURE or ,-FEATURE"),
     ("", "--no-aslr", "", "put PROGRAM at the same addresses in every run"),
     ("", "--no-fast", "", "serve every system call in Python, none in C"),
     ("-h", "--help", "", "print this and exit"),
@@ -46,11 +49,12 @@ def isolate() -> None:
 class Options:
     """How the guest is run."""
 
-    __slots__ = ("aslr", "fast")
+    __slots__ = ("aslr", "fast", "cpu")
 
     def __init__(self) -> None:
         self.aslr = True
         self.fast = True
+        self.cpu: Cpu | None = None
 
 
 def main(args: list[str]) -> NoReturn:
@@ -87,6 +91,10 @@ def _main(args: list[str]) -> int:
             envp = _without(envp, value)
         elif option == "--argv0":
             argv0 = value
+        elif option == "--cpu":
+            from .cpu import Cpu
+
+            options.cpu = Cpu(value)
         elif option == "--no-aslr":
             options.aslr = False
         elif option == "--no-fast":

@@ -11,9 +11,11 @@ from linux_abi.host import own
 from linux_abi.index import PLAIN
 from linux_abi.syscall import Table
 from linux_abi.task import Task, TaskExit, TaskStopped, ThreadGroup
+from linux_abi.uapi.auxv import AT_HWCAP, AT_HWCAP2
 from linux_abi.uapi.errno import EINTR
 from linux_abi.uapi.x86_64 import RAX
 
+from . import vdso
 from ._native import lib
 from .engine import kvm
 from .image import used as image_used
@@ -42,6 +44,8 @@ def start(program: bytes, argv: list[bytes], envp: list[bytes], options: Options
     gc.freeze()  # what is there stays: a collection would only copy pages that forked processes share
     gc.enable()
     signals = kvm.open_machine(PLAIN if options.fast else {})
+    if options.cpu:
+        vdso.replace(dict(zip((AT_HWCAP, AT_HWCAP2), kvm.shape_cpu(options.cpu), strict=True)))
     _hold_proc()
     entry = process.load(image)
     group = ThreadGroup(FdTable(lib.hidden_base(), lib.hidden_count(), lib.hidden_move))

@@ -37,6 +37,11 @@ def auxv() -> dict[int, int]:
     return _auxv
 
 
+def replace(entries: dict[int, int]) -> None:
+    """Programs get these entries of the auxiliary vector instead of the kernel's."""
+    auxv().update(entries)
+
+
 def find() -> Vdso | None:
     """The host's vDSO; None when the kernel gave none or its memory can't be read."""
     if not _found:

@@ -12,6 +12,8 @@ from ..errors import FAILED, CannotRun
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from functools import partial
+
+    from ..cpu import Cpu as Model
 else:
     from _functools import partial  # functools itself imports much
 
@@ -182,6 +184,27 @@ def open_machine(plain: dict[int, tuple[list[int], bool]]) -> Signals:
     for number, (kinds, opens) in plain.items():
         _check(lib.fast_forward(number, len(kinds), bytes(kinds), opens))
     return signals
+
+
+def shape_cpu(cpu: Model) -> tuple[int, int]:
+    """All virtual CPUs, of which there is none yet, become as `cpu` says; AT_HWCAP and AT_HWCAP2 for that.
+
+    CannotRun if they can't, or at the first one where KVM shows programs the host's own.
+    """
+    from ..cpu import hwcaps
+
+    count = ffi.new("int *")
+    first = lib.engine_cpuid(count)
+    leaves = [first[i] for i in range(count[0])]
+    table = {(leaf.function, leaf.index): [leaf.eax, leaf.ebx, leaf.ecx, leaf.edx] for leaf in leaves}
+    try:
+        cpu.shape(table)
+    except CannotRun:
+        Cpu()  # where nothing can be chosen, that is the reason to tell
+        raise
+    for leaf in leaves:
+        leaf.eax, leaf.ebx, leaf.ecx, leaf.edx = table[leaf.function, leaf.index]
+    return hwcaps(table)
 
 
 def probe() -> dict[str, object]:

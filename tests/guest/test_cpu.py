@@ -1,0 +1,68 @@
+"""`--cpu`: a program believes the CPU that it is told, where KVM lets it be told."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from noahpy.cpu import LEVELS
+from tests.conftest import Engine, noahpy_command
+
+SOURCE = Path(__file__).with_name("cpu.c")
+
+
+@pytest.fixture(scope="session")
+def flavour(kvm: None) -> str:
+    report = subprocess.run([*noahpy_command(), "doctor", "--json"], capture_output=True, check=True)
+    return json.loads(report.stdout)["engine"]["flavour"]
+
+
+@pytest.fixture
+def told(flavour: str, compile_c: Callable[..., Path], native: Engine) -> Callable[[str], set[str] | None]:
+    """`told(model)`: the features that a program finds with --cpu; None where it has to be, and is, refused."""
+
+    def told(model: str) -> set[str] | None:
+        result = native.run([*noahpy_command(), "--cpu", model, compile_c(SOURCE), "print"])
+        if flavour == "PVM":
+            assert result.status == 125
+            assert result.stderr == b"noahpy: this KVM is PVM, which shows programs the host's own CPU: no --cpu here\n"
+            return None
+        assert (result.status, result.stderr) == (0, b"")
+        return set(result.stdout.decode().split())
+
+    return told
+
+
+@pytest.mark.parametrize("level", ["x86-64-v1", "x86-64-v2", "x86-64-v3"])
+def test_level(told: Callable[[str], set[str] | None], level: str) -> None:
+    """All of it and nothing more."""
+    assert told(level) in (LEVELS[level], None)
+
+
+def test_single_features(told: Callable[[str], set[str] | None]) -> None:
+    every = told("host")
+    assert every is None or every > LEVELS["x86-64-v3"]
+    without = told("host,-avx2,-aes")
+    assert without is None or every - without == {"avx2", "aes"}
+    assert told("x86-64-v3,-avx") in (LEVELS["x86-64-v3"] - {"avx", "avx2", "f16c", "fma"}, None)
+    assert told("x86-64-v1,+sse4.2") in ({"pni", "ssse3", "sse4_1", "sse4_2"}, None)
+
+
+@pytest.mark.parametrize("feature", ["avx", "fsgsbase"])
+def test_instructions_follow(flavour: str, compile_c: Callable[..., Path], native: Engine, feature: str) -> None:
+    """What XCR0 and CR4 forbid raises #UD, as on such a CPU."""
+    for model, status in ((f"host,-{feature}", -4), (f"x86-64-v1,+{feature}", 0)):
+        result = native.run([*noahpy_command(), "--cpu", model, compile_c(SOURCE), "run", feature])
+        assert result.status == (125 if flavour == "PVM" else status)
+
+
+def test_children_and_executed_programs_have_the_same(
+    told: Callable[[str], set[str] | None], flavour: str, native: Engine
+) -> None:
+    script = "x=$(exec 3</proc/self/auxv; od -An -tu8 -w16 <&3 | awk '$1 == 26 { print $2 }'); echo $x"
+    result = native.run([*noahpy_command(), "--cpu", "host,-fsgsbase", "sh", "-c", script])
+    assert result.stdout == (b"" if flavour == "PVM" else b"0\n")
