@@ -16,9 +16,9 @@ _PI = 1  # in a pointer: a priority-inheriting futex
 
 def release_robust_list(task: Task) -> None:
     """Walk the list as the kernel's exit_robust_list does; what can't be read ends it."""
-    if not task.robust_list:
+    if not task.cpu.robust_list:
         return
-    head_address, task.robust_list = task.robust_list, 0
+    head_address, task.cpu.robust_list = task.cpu.robust_list, 0
     try:
         head = RobustListHead.unpack(task.mm.read(head_address, RobustListHead.size))
         pending = head.list_op_pending & ~_PI

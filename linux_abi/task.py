@@ -104,6 +104,8 @@ if TYPE_CHECKING:
         regs: memoryview[int]  # general registers, places as in uapi.x86_64; writes take effect at the next run
         fs_base: int
         gs_base: int
+        blocked: int  # the thread's signal mask as the guest set it
+        robust_list: int  # set_robust_list(2): the guest's head; the host's stays the VMM's own
         xstate_size: int  # bytes of the extended state
         xstate_features: int  # XCR0
         initial_xstate: bytes
@@ -129,6 +131,9 @@ if TYPE_CHECKING:
 
         def fork(self, arguments: bytes) -> int:
             """clone3(2); 0 in the child, where it goes on in a fresh VM and views of `regs` must be taken anew."""
+
+        def bind(self) -> None:
+            """Take views of `regs` anew: they have moved in a child that C has forked."""
 
         def fork_beside_threads(self) -> int:
             """fork(2) of a process of several threads; as `fork`, but the child's end is SIGCHLD."""
@@ -185,6 +190,9 @@ if TYPE_CHECKING:
 
             The addresses in `host_args` are the host's.
             """
+
+        def born(self, task: Task) -> None:
+            """A child made by fork starts, with `task` its only thread."""
 
         def spawn(self, task: Task, args: CloneArgs) -> int:
             """clone3(2) for a thread: its number or a negative errno."""
@@ -254,13 +262,20 @@ class Task:
         self.signals = signals
         self.machine = machine
         self.tid = host.getpid()  # of a process's first thread
-        self.blocked = 0  # the signal mask as the guest set it
         self.unsuspended: int | None = None  # the mask to go back to from that of rt_sigsuspend(2), ppoll(2) and the like
         self.kept: dict[int, bytes] = {}  # SIGSEGV and SIGBUS that were sent while blocked, with their siginfo
         self.altstack = NO_ALTSTACK
         self.trap = (0, 0, 0)  # vector, error code, address of the last exception that became a signal
         self.clear_child_tid = 0  # set_tid_address(2): zeroed at the end where others see this memory
-        self.robust_list = 0  # set_robust_list(2): the guest's head; the host's stays the VMM's own
+
+    @property
+    def blocked(self) -> int:
+        """The signal mask as the guest set it."""
+        return self.cpu.blocked
+
+    @blocked.setter
+    def blocked(self, mask: int) -> None:
+        self.cpu.blocked = mask
 
     def sibling(self, cpu: Cpu) -> Task:
         """A new thread of the same process, whose host thread has yet to say its number and take its signals."""

@@ -64,6 +64,7 @@ enum {
     EXIT_FAULT,   /* an exception: vector, error_code, address */
     EXIT_SIGNAL,  /* a caught signal waits; `number` is the call that it interrupted in C (rax: -EINTR), or -1 */
     EXIT_MEMORY,  /* the host refused a page that the tables promise: a file shrank */
+    EXIT_FORKED,  /* this process is a child that C has made (fast_fork): once, before its first exit of another kind */
     EXIT_ERROR    /* the engine failed: engine_error() */
 };
 
@@ -76,6 +77,7 @@ struct registers { /* struct kvm_regs */
 struct vcpu {
     struct registers *regs;
     uint64_t fs_base, gs_base;
+    uint64_t blocked, robust_list; /* of its thread, where fast.c finds them: signal mask, set_robust_list(2) */
     uint64_t address;
     uint32_t vector, error_code;
     int number;
@@ -124,7 +126,12 @@ enum { ARG_VALUE, ARG_FD, ARG_POINTER, ARG_PATH, ARG_IOVEC };
  * descriptor, for which the same holds. */
 int fast_forward(unsigned number, unsigned count, const uint8_t *kinds, int opens);
 uint64_t fast_count(unsigned number); /* calls finished in C */
+void fast_thread(int allowed);        /* whether C answers calls that change only what `struct vcpu` tells of the thread */
 void fast_exit(int allowed);          /* whether exit_group(2) may end the process at once */
+/* Whether C may make a plain fork(2): for a process of one thread for which nobody waits since vfork(2), and all of whose
+ * memory a child inherits. */
+void fast_fork(int allowed);
+uint64_t fast_child_tid(void); /* at EXIT_FORKED: where CLONE_CHILD_CLEARTID wants a zero, or 0 */
 
 /* ---- Who runs (tree.c) ----------------------------------------------------------------------------------------------- */
 

@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fast.h"
+
 enum { FAILED = 125 }; /* exit status of noahpy's own */
 
 static const struct engine *const engines_[] = {[ENGINE_KVM] = &kvm_engine};
@@ -44,7 +46,19 @@ struct vcpu *vcpu_create(void) {
     return engine_->create();
 }
 void vcpu_destroy(struct vcpu *v) { engine_->destroy(v); }
-int vcpu_run(struct vcpu *v) { return engine_->run(v); }
+
+/* After EXIT_FORKED the exit that it came before is told: kept here until then. */
+static int kept_exit_ = -1;
+
+int vcpu_run(struct vcpu *v) {
+    int exit = kept_exit_;
+    kept_exit_ = -1;
+    if (exit >= 0) return exit;
+    exit = engine_->run(v);
+    if (!fast_forked()) return exit;
+    kept_exit_ = exit;
+    return EXIT_FORKED;
+}
 
 void xstate_is(uint64_t features, size_t size) { xstate_features_ = features, xstate_size_ = size; }
 uint64_t xstate_features(void) { return xstate_features_; }

@@ -3,7 +3,10 @@
 #include "fast.h"
 
 #include <limits.h>
+#include <linux/futex.h>
 #include <linux/magic.h>
+#include <linux/sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -73,9 +76,93 @@ static bool may_exit_;
 
 void fast_exit(int allowed) { may_exit_ = allowed; }
 
+/* ---- calls that concern the thread alone ---- */
+
+static bool thread_calls_;
+
+void fast_thread(int allowed) { thread_calls_ = allowed; }
+
+static uint64_t bit(int number) { return 1ull << (number - 1); }
+
+/* rt_sigprocmask(2), as linux_abi/syscalls/signal.py does it. Python's: bad arguments, and SIGSEGV and SIGBUS, which it keeps
+ * while they are blocked. */
+static bool finish_sigprocmask(struct vcpu *cpu) {
+    struct registers *r = cpu->regs;
+    uint64_t old = cpu->blocked, mask = old, given;
+    if (r->r10 != sizeof given || *signal_caught()) return false;
+    if (r->rsi) {
+        if (window_read(&given, r->rsi, sizeof given) < sizeof given) return false;
+        switch ((int)r->rdi) {
+        case SIG_BLOCK: mask |= given; break;
+        case SIG_UNBLOCK: mask &= ~given; break;
+        case SIG_SETMASK: mask = given; break;
+        default: return false;
+        }
+        mask &= ~(bit(SIGKILL) | bit(SIGSTOP));
+        if (old & ~mask & (bit(SIGSEGV) | bit(SIGBUS))) return false;
+    }
+    if (mask != old) {
+        cpu->blocked = mask;
+        signal_mask(mask);
+    }
+    bool told = !r->rdx || window_write(r->rdx, &old, sizeof old) == sizeof old;
+    r->rax = told ? 0 : (uint64_t)-EFAULT;
+    return true;
+}
+
+static bool finish_set_robust_list(struct vcpu *cpu) {
+    if (cpu->regs->rsi != sizeof(struct robust_list_head)) return false;
+    cpu->robust_list = cpu->regs->rdi;
+    cpu->regs->rax = 0;
+    return true;
+}
+
+/* ---- fork ---- */
+
+static bool may_fork_, forked_;
+static uint64_t child_tid_;
+
+void fast_fork(int allowed) { may_fork_ = allowed; }
+uint64_t fast_child_tid(void) { return child_tid_; }
+
+bool fast_forked(void) {
+    bool forked = forked_;
+    forked_ = false;
+    return forked;
+}
+
+/* The flags of a fork(2), as C libraries make it; all ones of any other call. */
+static uint64_t fork_flags(const struct registers *r) {
+    if ((uint32_t)r->rax == SYS_fork) return SIGCHLD;
+    return (uint32_t)r->rax == SYS_clone && !r->rsi ? r->rdi : ~0ull;
+}
+
+/* Makes a child that goes on in the guest at once: Python hears of it when it is next needed there (EXIT_FORKED), so that
+ * what it would touch of its memory need not be copied. */
+static bool finish_fork(struct vcpu *cpu) {
+    uint64_t flags = fork_flags(cpu->regs), tid = cpu->regs->r10, mask, all = ~0ull;
+    const uint64_t known = SIGCHLD | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+    if (!may_fork_ || (flags & 0xff) != SIGCHLD || flags & ~known || *signal_caught()) return false;
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof mask);
+    if (*signal_caught()) return false; /* which has blocked them already, until it is delivered */
+    struct clone_args args = {.flags = flags & CLONE_CHILD_SETTID, .exit_signal = SIGCHLD};
+    if (args.flags) args.child_tid = host_address(tid);
+    long result = engine_fork(cpu, &args, sizeof args);
+    cpu->regs->rax = (uint64_t)result;
+    if (result == 0) {
+        forked_ = true;
+        child_tid_ = flags & CLONE_CHILD_CLEARTID ? tid : 0;
+    }
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
+    return true;
+}
+
 bool fast_finish(struct vcpu *cpu) {
     struct registers *r = cpu->regs;
     uint32_t number = (uint32_t)r->rax; /* as the kernel, which looks at no more */
+    if (number == SYS_clone || number == SYS_fork) return finish_fork(cpu);
+    if (number == SYS_rt_sigprocmask) return thread_calls_ && finish_sigprocmask(cpu);
+    if (number == SYS_set_robust_list) return thread_calls_ && finish_set_robust_list(cpu);
     if (number == SYS_exit_group && may_exit_) {
         tree_end((int)(r->rdi & 0xff) << 8);
         _exit((int)r->rdi);

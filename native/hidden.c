@@ -3,7 +3,6 @@
 #include "hidden.h"
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 /* Room for a vCPU's of each thread; where the hard limit is near, an eighth of it, but the first few at least. */
@@ -76,6 +75,16 @@ void hidden_remove(int *fd) {
     close(*fd);
     *fd = -1;
 }
+
+void hidden_widen(struct rlimit *guest) {
+    getrlimit(RLIMIT_NOFILE, guest);
+    rlim_t need = (rlim_t)base_ + (rlim_t)room_;
+    struct rlimit wide = *guest;
+    if (wide.rlim_cur < need) wide.rlim_cur = need < wide.rlim_max ? need : wide.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &wide);
+}
+
+void hidden_narrow(const struct rlimit *guest) { setrlimit(RLIMIT_NOFILE, guest); }
 
 int hidden_move(int base) {
     int error = move_all(0, base);

@@ -1,8 +1,13 @@
 /* What the engine needs of hidden.c. */
 #pragma once
+#include <sys/resource.h>
+
 #include "private.h"
 
 /* Moves *fd out of the guest's reach and keeps *fd up to date from then on. Its place or negative errno. */
 int hidden_add(int *fd);
 /* Closes *fd and forgets it. */
 void hidden_remove(int *fd);
+/* Between them descriptors can be opened though the guest has as many as it may: they get hidden numbers. */
+void hidden_widen(struct rlimit *guest);
+void hidden_narrow(const struct rlimit *guest);

@@ -214,7 +214,7 @@ static struct vcpu *create(void) {
     pthread_mutex_unlock(&vcpus_lock_);
     if (!v) return NULL;
     *v->seen.regs = (struct registers){.rflags = 0x202};
-    v->seen.fs_base = v->seen.gs_base = 0;
+    v->seen.fs_base = v->seen.gs_base = v->seen.blocked = v->seen.robust_list = 0;
     return &v->seen;
 }
 
@@ -289,9 +289,9 @@ static int run_once(struct kvm_vcpu *v) {
 
 static int run(struct vcpu *seen) {
     struct kvm_vcpu *v = (struct kvm_vcpu *)seen;
-    signal_kicks(&v->run->immediate_exit);
     seen->number = -1;
     for (;;) {
+        signal_kicks(&v->run->immediate_exit); /* a fork has made it anew */
         int exit = run_once(v);
         if (exit != EXIT_SYSCALL || !fast_finish(seen)) return exit;
         if (seen->number >= 0 && *signal_caught()) return EXIT_SIGNAL;
@@ -329,11 +329,15 @@ static void forget(struct kvm_vcpu *kept) {
 
 static int fork_child(struct vcpu *cpu) {
     struct kvm_vcpu *v = (struct kvm_vcpu *)cpu;
+    struct rlimit guest;
     forget(v);
     hidden_remove(&vm_);
+    hidden_widen(&guest);
     int error = vm_create();
     if (!error) error = slots_show();
-    if (error || (error = vcpu_open(v))) return error;
+    if (!error) error = vcpu_open(v);
+    hidden_narrow(&guest);
+    if (error) return error;
     tree_born();
     *cpu->regs = saved_.regs;
     return xstate_set(cpu, saved_.xstate, xstate_size());

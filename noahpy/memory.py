@@ -142,6 +142,10 @@ class AddressSpace(Mappings):
         """The ranges of private memory that the guest may write."""
         return [(v.start, v.end) for v in self.vmas if v.prot & PROT_WRITE and v.flags & MAP_PRIVATE and not v.flags & ALIAS]
 
+    def heritable(self) -> bool:
+        """Whether a forked child inherits all of it."""
+        return not self.vmas.flags & DONTFORK
+
     def forked(self) -> None:
         """In a forked child: what it does not inherit."""
         self.mmap_lock = RLock()
@@ -282,6 +286,8 @@ class AddressSpace(Mappings):
             added, removed = _ADVICE[advice]
             with self.mmap_lock:
                 self.vmas.change(start, end, set_flags=added, clear_flags=removed)
+        if advice == MADV_DONTFORK:
+            self.window.not_inherited()
 
     def locked(self, start: int, end: int, *, on: bool) -> None:
         """mlock(2) or munlock(2) was done on a range that is mapped."""

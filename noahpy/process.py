@@ -69,6 +69,7 @@ class Process:
         self.fast = fast
         self._vmm_layout: dict[str, int] = {}
         self._vforks: set[Vfork] = set()  # whose connections are open here
+        self._forks = False  # so what forked children need is in memory, which they would all load for themselves
         self._awaited(None)
 
     # ---- Programs ----
@@ -167,9 +168,10 @@ class Process:
         group.timers.clear()
         group.attached.clear()
         self._leave_parent()
+        self._awaited(None)
         credentials.renew(task)
         task.altstack = NO_ALTSTACK
-        task.clear_child_tid = task.robust_list = 0
+        task.clear_child_tid = task.cpu.robust_list = 0
         for fd in leaving:
             now.close(fd)
         self.mm.reset()
@@ -198,12 +200,15 @@ class Process:
             beside_threads = not self.threads.alone()
             result = self._fork_beside_threads(task, args) if beside_threads else task.cpu.fork(host_args)
             if result == 0:
-                self._begin(task, vfork, beside_threads)
+                self.born(task, vfork, beside_threads)
             elif vfork and result < 0:
                 vfork.cancel()
             elif vfork:
                 vfork.begun()
                 self._vforks.add(vfork)
+            elif not beside_threads:
+                self._forks = True
+                self._awaited(self._vfork)
         if vfork and result > 0:
             vfork.wait(self.mm)
             with task.group.fds.lock:
@@ -212,8 +217,8 @@ class Process:
         task.signals.set_mask(task.blocked)
         return result
 
-    def _begin(self, task: Task, vfork: Vfork | None, beside_threads: bool) -> None:
-        """The child's half of a fork."""
+    def born(self, task: Task, vfork: Vfork | None = None, beside_threads: bool = False) -> None:
+        """A child made by fork starts, with `task` its only thread."""
         self.task = task
         self.threads.forked(task)
         self.mm.forked()
@@ -241,6 +246,7 @@ class Process:
 
     def spawn(self, task: Task, args: CloneArgs) -> int:
         """clone3(2) for a thread."""
+        lib.fast_fork(False)
         return self.threads.spawn(task, args)
 
     def kicked(self, task: Task) -> None:
@@ -248,9 +254,13 @@ class Process:
         self.threads.kicked(task)
 
     def _awaited(self, vfork: Vfork | None) -> None:
-        """Whether a parent waits for this process's execve or end, which then has more to do than to exit."""
+        """Whether a parent waits for this process's execve or end, which then has more to do than to exit.
+
+        The process has one thread now.
+        """
         self._vfork = vfork
         lib.fast_exit(self.fast and not vfork)
+        lib.fast_fork(self.fast and not vfork and self._forks and self.mm.heritable())
 
     def exit(self, task: Task, status: int, group: bool) -> bool:
         """exit(2) or exit_group(2). True: the host thread goes on as the process's first, with another program."""
@@ -272,4 +282,3 @@ class Process:
                 self.mm.window.write(self.task.clear_child_tid, bytes(4))
             self._vfork.finish(self.mm)
             self._vforks.clear()
-            self._awaited(None)

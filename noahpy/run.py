@@ -12,7 +12,9 @@ from linux_abi.index import PLAIN
 from linux_abi.syscall import Table
 from linux_abi.task import Task, TaskExit, TaskStopped, ThreadGroup
 from linux_abi.uapi.auxv import AT_HWCAP, AT_HWCAP2
+from linux_abi.uapi.clone import CLONE_CHILD_CLEARTID
 from linux_abi.uapi.errno import EINTR
+from linux_abi.uapi.structs import CloneArgs
 from linux_abi.uapi.x86_64 import RAX
 
 from . import vdso
@@ -100,6 +102,12 @@ def _serve(task: Task, table: Table) -> None:
             vector, error_code, address = cpu.fault()
             if vector != 14 or not task.mm.fault(address, error_code):
                 abi_signals.fault(task, vector, error_code, address)
+        elif why == lib.EXIT_FORKED:
+            cpu.bind()
+            task.machine.born(task)
+            from linux_abi.syscalls.lifecycle import begin_child
+
+            begin_child(task, CloneArgs(flags=CLONE_CHILD_CLEARTID, child_tid=lib.fast_child_tid()))
         elif why == lib.EXIT_MEMORY:
             refused = 0 if task.mm.shrink_files() else refused + 1
             if refused > _MEMORY_RETRIES:

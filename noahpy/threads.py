@@ -91,7 +91,7 @@ class Threads:
         """
         task.signals.set_mask(_ALL)
         release_robust_list(task)
-        if task.clear_child_tid and task.clear_child_tid != task.robust_list:
+        if task.clear_child_tid and task.clear_child_tid != task.cpu.robust_list:
             _store(task, task.clear_child_tid, bytes(4))
             task.host.futex(task.mm.host_address(task.clear_child_tid), FUTEX_WAKE, 1, 0, 0, 0)
         if task is not self.leader:

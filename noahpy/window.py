@@ -70,6 +70,10 @@ class Window:
         error: int = lib.window_alias(gva, ffi.cast("void *", host), length)
         return error
 
+    def not_inherited(self) -> None:
+        """A forked child is not to have all of it: what its book says must be changed before it goes on."""
+        lib.fast_fork(False)
+
     def clear(self) -> int:
         """Everything is unmapped."""
         error: int = lib.window_clear()

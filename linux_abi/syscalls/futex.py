@@ -80,7 +80,7 @@ def set_robust_list(task: Task, head: In[RobustListHead], len: Size) -> int:
     """Tell where the thread's list of held robust futexes is."""
     if len != RobustListHead.size:
         raise LinuxError(EINVAL)
-    task.robust_list = head
+    task.cpu.robust_list = head
     return 0
 
 
@@ -91,5 +91,5 @@ def get_robust_list(task: Task, pid: Pid, head_ptr: Ptr, len_ptr: Ptr) -> int:
         found = task.host.get_robust_list(pid, bytearray(8), bytearray(8))
         raise LinuxError(EPERM if found >= 0 else -found)
     task.mm.write(len_ptr, RobustListHead.size.to_bytes(8, "little"))
-    task.mm.write(head_ptr, task.robust_list.to_bytes(8, "little"))
+    task.mm.write(head_ptr, task.cpu.robust_list.to_bytes(8, "little"))
     return 0

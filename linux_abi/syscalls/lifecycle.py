@@ -123,7 +123,7 @@ def _clone(task: Task, args: CloneArgs) -> int:
     )
     result = task.machine.fork(task, args, bytes(host))
     if result == 0:
-        _begin_child(task, args)
+        begin_child(task, args)
     return result
 
 
@@ -134,13 +134,13 @@ def _senseless(flags: int) -> bool:
     return bool(flags & CLONE_SIGHAND and (not flags & CLONE_VM or flags & CLONE_CLEAR_SIGHAND))
 
 
-def _begin_child(task: Task, args: CloneArgs) -> None:
+def begin_child(task: Task, args: CloneArgs) -> None:
     """What of the child differs from its parent and the host has not done."""
     group = task.group
     group.tids.clear()
     group.timers.clear()
     task.kept.clear()
-    task.robust_list = 0
+    task.cpu.robust_list = 0
     task.clear_child_tid = args.child_tid if args.flags & CLONE_CHILD_CLEARTID else 0
     if args.stack:
         task.cpu.regs[RSP] = args.stack

@@ -40,9 +40,10 @@ class Cpu:
         self.initial_xstate = INITIAL_XSTATE
         self.xstate_size: int = lib.xstate_size()
         self.xstate_features: int = lib.xstate_features()
-        self._bind()
+        self.bind()
 
-    def _bind(self) -> None:
+    def bind(self) -> None:
+        """Take views of its registers anew: after EXIT_FORKED."""
         vcpu = self.vcpu
         self.regs = memoryview(ffi.buffer(vcpu.regs, 8 * _REGISTERS)).cast("Q")
         self.run = partial(lib.vcpu_run, vcpu)
@@ -73,6 +74,24 @@ class Cpu:
     def fault(self) -> tuple[int, int, int]:
         """The exception that has stopped it: vector, error code, address (of a page fault)."""
         return self.vcpu.vector, self.vcpu.error_code, self.vcpu.address
+
+    @property
+    def blocked(self) -> int:
+        """The thread's signal mask as the guest set it."""
+        return self.vcpu.blocked  # type: ignore[no-any-return]
+
+    @blocked.setter
+    def blocked(self, value: int) -> None:
+        self.vcpu.blocked = value
+
+    @property
+    def robust_list(self) -> int:
+        """The head of the thread's list of held robust futexes (set_robust_list(2))."""
+        return self.vcpu.robust_list  # type: ignore[no-any-return]
+
+    @robust_list.setter
+    def robust_list(self, value: int) -> None:
+        self.vcpu.robust_list = value
 
     def copy(self) -> Cpu | None:
         """Another CPU of the VM in the same state; None if there can be no more."""
@@ -131,14 +150,14 @@ class Cpu:
             if lib.engine_fork_child(self.vcpu):
                 os.write(2, f"noahpy: no VM for a child process: {ffi.string(lib.engine_error()).decode()}\n".encode())
                 os._exit(FAILED)
-            self._bind()
+            self.bind()
         return pid
 
     def fork(self, arguments: bytes) -> int:
         """clone3(2); 0 in the child, where this CPU goes on in a fresh VM and views of `regs` must be taken anew."""
         result: int = lib.engine_fork(self.vcpu, arguments, len(arguments))
         if result == 0:
-            self._bind()
+            self.bind()
         return result
 
 
@@ -181,6 +200,7 @@ def open_machine(plain: dict[int, tuple[list[int], bool]]) -> Signals:
     if error:
         raise EngineError(-error)
     lib.tree_start()  # without it (RLIMIT_FSIZE, no memory) nobody sees who runs
+    lib.fast_thread(bool(plain))
     for number, (kinds, opens) in plain.items():
         _check(lib.fast_forward(number, len(kinds), bytes(kinds), opens))
     return signals

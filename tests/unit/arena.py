@@ -101,6 +101,9 @@ class FakeWindow:
         self._lower(gva, length, 0)
         return self._reserve(gva, length)
 
+    def not_inherited(self):
+        pass
+
     def clear(self):
         self.entries.clear()
         return self._reserve(0, self.size)

@@ -8,6 +8,7 @@ import mmap
 import os
 from array import array
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 from linux_abi.errors import LinuxError
 from linux_abi.fds import FdTable
@@ -112,7 +113,8 @@ class FakeGuest:
         self.group = ThreadGroup(FdTable(self.HIDDEN, 2, self.move_hidden))
         self.group.exe = self.EXE
         self.host = LinuxHost(raw, address_of)
-        self.task = Task(self.group, self.mm, self.host, None, None, None)
+        cpu = SimpleNamespace(blocked=0, robust_list=0)
+        self.task = Task(self.group, self.mm, self.host, cpu, None, None)
         self.table = Table()
         for fd in (self.HIDDEN, self.HIDDEN + 1):
             null = os.open("/dev/null", os.O_RDWR)
