@@ -40,6 +40,7 @@
 #include <linux/kcmp.h>
 #include <linux/kd.h>
 #include <linux/limits.h>
+#include <linux/loop.h>
 #include <linux/magic.h>
 #include <linux/membarrier.h>
 #include <linux/memfd.h>
@@ -1825,6 +1826,48 @@ SAME(BLKROTATIONAL, 0x127eull);
 #endif
 #ifdef BLKZEROOUT
 SAME(BLKZEROOUT, 0x127full);
+#endif
+#ifdef LOOP_SET_FD
+SAME(LOOP_SET_FD, 0x4c00ull);
+#endif
+#ifdef LOOP_CLR_FD
+SAME(LOOP_CLR_FD, 0x4c01ull);
+#endif
+#ifdef LOOP_SET_STATUS
+SAME(LOOP_SET_STATUS, 0x4c02ull);
+#endif
+#ifdef LOOP_GET_STATUS
+SAME(LOOP_GET_STATUS, 0x4c03ull);
+#endif
+#ifdef LOOP_SET_STATUS64
+SAME(LOOP_SET_STATUS64, 0x4c04ull);
+#endif
+#ifdef LOOP_GET_STATUS64
+SAME(LOOP_GET_STATUS64, 0x4c05ull);
+#endif
+#ifdef LOOP_CHANGE_FD
+SAME(LOOP_CHANGE_FD, 0x4c06ull);
+#endif
+#ifdef LOOP_SET_CAPACITY
+SAME(LOOP_SET_CAPACITY, 0x4c07ull);
+#endif
+#ifdef LOOP_SET_DIRECT_IO
+SAME(LOOP_SET_DIRECT_IO, 0x4c08ull);
+#endif
+#ifdef LOOP_SET_BLOCK_SIZE
+SAME(LOOP_SET_BLOCK_SIZE, 0x4c09ull);
+#endif
+#ifdef LOOP_CONFIGURE
+SAME(LOOP_CONFIGURE, 0x4c0aull);
+#endif
+#ifdef LOOP_CTL_ADD
+SAME(LOOP_CTL_ADD, 0x4c80ull);
+#endif
+#ifdef LOOP_CTL_REMOVE
+SAME(LOOP_CTL_REMOVE, 0x4c81ull);
+#endif
+#ifdef LOOP_CTL_GET_FREE
+SAME(LOOP_CTL_GET_FREE, 0x4c82ull);
 #endif
 #ifdef FIOSETOWN
 SAME(FIOSETOWN, 0x8901ull);

@@ -152,6 +152,22 @@ BLKSECDISCARD = _row(0x127D, IN, 16)
 BLKROTATIONAL = _row(0x127E, OUT, 2)
 BLKZEROOUT = _row(0x127F, IN, 16)
 
+# Loop devices: loop(4)
+LOOP_SET_FD = _row(0x4C00, VALUE)
+LOOP_CLR_FD = _row(0x4C01)
+LOOP_SET_STATUS = _row(0x4C02, IN, 168)
+LOOP_GET_STATUS = _row(0x4C03, OUT, 168)
+LOOP_SET_STATUS64 = _row(0x4C04, IN, 232)
+LOOP_GET_STATUS64 = _row(0x4C05, OUT, 232)
+LOOP_CHANGE_FD = _row(0x4C06, VALUE)
+LOOP_SET_CAPACITY = _row(0x4C07)
+LOOP_SET_DIRECT_IO = _row(0x4C08, VALUE)
+LOOP_SET_BLOCK_SIZE = _row(0x4C09, VALUE)
+LOOP_CONFIGURE = _row(0x4C0A, IN, 304)
+LOOP_CTL_ADD = _row(0x4C80, VALUE)
+LOOP_CTL_REMOVE = _row(0x4C81, VALUE)
+LOOP_CTL_GET_FREE = _row(0x4C82)
+
 # Sockets: socket(7), netdevice(7)
 FIOSETOWN = _row(0x8901, IN, 4)
 SIOCSPGRP = _row(0x8902, IN, 4)
@@ -180,4 +196,4 @@ SIOCGIFMAP = _row(0x8970, INOUT, 40)
 class IoctlRequest(Choice):
     """ioctl(2)'s `op`."""
 
-    names = "TC* TIOC* FIO* FI* FS_IOC_* BLK* SIOC* KD* VT_*"
+    names = "TC* TIOC* FIO* FI* FS_IOC_* BLK* LOOP_* SIOC* KD* VT_*"
