@@ -16,7 +16,7 @@ _NOT_TESTS = ("run-all", "run-minimal", "run-gprof")  # as run-all itself leaves
 _RUN = 'sh "./$1" 2>/dev/null'
 
 
-def suite(cache: Path, program: Path | None, _: list[str]) -> Suite:
+def suite(cache: Path, program: Path | None) -> Suite:
     """The suite for `program`, by default the bash in PATH."""
     source = debian.source("bash", cache)
     found = program or shutil.which("bash")

@@ -7,51 +7,30 @@ folder of links to the applets.
 from __future__ import annotations
 
 import re
-import shlex
 import shutil
 import subprocess
 from functools import partial
 from pathlib import Path
 
-from ..errors import FAILED, CannotRun
+from ..errors import CannotRun
 from . import ash, debian
 from .suite import FAIL, PASS, Case, Cases, Suite, Unit, base_environment
 
-# Minutes each: ten million small writes, or thousands of processes.
-SLOW = [
-    "bc.tests: bc parsing of numbers",
-    "bc.tests: bc printing of numbers",
-    "sha1sum.tests",
-    "sha256sum.tests",
-    "sha3sum.tests",
-    "sha512sum.tests",
-    "ash-z_slow/many_ifs",
-]
 _OUTCOME = re.compile(r"(PASS|FAIL|SKIPPED|UNTESTED): ?(.*)")
 # Runs like runtest's run_applet_testcase; its sed and grep for the features are done in `_untested`.
-# Takes the place of testing.sh's `testing`, which it calls by the name of suite_testing.
-_SKIPPING = """
-testing() {
-    case "$1" in
-        %s) echo "SKIPPED: $1" ;;
-        *) suite_testing "$@" ;;
-    esac
-}
-"""
 _OLD_STYLE = (
     'd=$tsdir sh -x -e "$tsdir/$1" >"$2.stdout.txt" 2>&1 && echo "PASS: $2" || { cat "$2.stdout.txt"; echo "FAIL: $2"; }'
 )
 
 
 class _Busybox:
-    def __init__(self, source: Path, program: Path, cache: Path, skip: list[str]) -> None:
+    def __init__(self, source: Path, program: Path, cache: Path) -> None:
         self.source = source
-        self.skip = skip
         self.tests = source / "testsuite"
         self.bin = cache / "busybox"
         listed = subprocess.run([program, "--list"], capture_output=True, text=True, check=False)
         if listed.returncode:
-            raise CannotRun(f"{program}: is no busybox", FAILED)
+            raise CannotRun(f"{program}: is no busybox")
         self.applets = listed.stdout.split()
         self.config = (source / "debian/config/pkg" / ("static" if _is_static(program) else "deb")).read_text()
         self._install(program)
@@ -83,7 +62,7 @@ class _Busybox:
         return [*found, *ash.units(self.source, self.config, self.links / "ash", self.bin / "helpers")]
 
     def _unit(self, name: str, applet: str, argv: list[str], *, in_suite: bool) -> Unit:
-        prepare = partial(self._copy_suite, name) if in_suite else self._empty
+        prepare = self._copy_suite if in_suite else self._empty
         return Unit(name, applet, argv, prepare, partial(self._environment, in_suite), parse)
 
     def _untested(self, applet: str, test: Path) -> bool:
@@ -92,15 +71,10 @@ class _Busybox:
         wanted = [f"CONFIG_{applet.upper()}", *" ".join(features).split()]
         return any(f"# {feature} is not set\n" in self.config for feature in wanted)
 
-    def _copy_suite(self, script: str, work: Path) -> Path:
+    def _copy_suite(self, work: Path) -> Path:
         """The new-style tests write where they and their data are."""
         shutil.copytree(self.tests, work / "testsuite", symlinks=True)
-        cases = [name for unit, _, name in (skip.partition(": ") for skip in self.skip) if unit == script]
         (work / "busybox").symlink_to(self.bin / "busybox")
-        if cases:
-            harness = work / "testsuite/testing.sh"
-            renamed = harness.read_text().replace("\ntesting()\n", "\nsuite_testing()\n")
-            harness.write_text(renamed + _SKIPPING % "|".join(map(shlex.quote, cases)))
         return work / "testsuite"
 
     @staticmethod
@@ -162,8 +136,8 @@ def _unique(name: str, taken: Cases) -> str:
     return f"{name} #{number}" if number > 1 else name
 
 
-def suite(cache: Path, program: Path | None, skip: list[str]) -> Suite:
-    """The suite for `program`, by default Debian's busybox-static; cases in `skip`, as `NAME.tests: CASE`, become SKIPPED."""
+def suite(cache: Path, program: Path | None) -> Suite:
+    """The suite for `program`, by default Debian's busybox-static."""
     source = debian.source("busybox", cache)
     program = program or debian.binary("busybox-static", "bin/busybox", cache)
-    return Suite("busybox", str(program), _Busybox(source, program, cache, skip).units())
+    return Suite("busybox", str(program), _Busybox(source, program, cache).units())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import fnmatch
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from multiprocessing import get_context
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import NoReturn
 from ..errors import CannotRun
 from . import bash, busybox, coreutils
 from .compare import NATIVE, Row, Way, compare
-from .execute import become_reaper
+from .execute import Outcome, become_reaper, execute
 from .report import Report, known_failures
 from .suite import Unit
 
@@ -26,26 +28,56 @@ def main(arguments: list[str]) -> int:
     """0 if every case went as natively or as known, else 1."""
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _exit)  # so that the pool ends its workers, and they what they have started
-    cache = options.cache.absolute()
-    skip = [*options.skip, *(busybox.SLOW if options.quick else [])]
-    suite = SUITES[options.suite](cache, options.program, skip)
+    _try()
+    cache = _locked(options.cache.absolute())
     known = known_failures(options.expect) if options.expect else {}
-    ways = [way for way in _ways(options.timeout) if way.name in [NATIVE, *options.ways]]
-    report = Report(suite.name, suite.subject, options.ways, known)
-    units = [unit for unit in suite.units if _wanted(unit, options.tests) and unit.name not in skip]
+    suite = SUITES[options.suite](cache, options.program)
+    units = [unit for unit in suite.units if _wanted(unit, options.tests)]
     if not units:
         raise CannotRun(f"no test of {suite.name} is called {' or '.join(options.tests)}")
-    with get_context("fork").Pool(options.jobs, _Worker.start, (units, ways, cache / "work" / suite.name)) as pool:
-        for row in pool.imap(_Worker.compare, range(len(units))):
-            report.rows.append(row)
-            _progress(report, len(units))
+    ways = [way for way in _ways(options.timeout) if way.name in [NATIVE, *options.ways]]
+    report = Report(suite.name, suite.subject, options.ways, known)
+    report.rows = _rows(units, ways, cache / "work" / suite.name, options.jobs, report)
     report.write(options.report or cache / f"{suite.name}.json")
     sys.stdout.write(report.table() + report.problems() + report.verdict())
     return 0 if report.ok else 1
 
 
+def _try() -> None:
+    """CannotRun with noahpy's own words if it can run nothing: not one test would go as natively."""
+    result = subprocess.run([*noahpy(), "true"], capture_output=True, text=True, errors="replace", check=False)
+    if result.returncode:
+        raise CannotRun((result.stderr.strip() or f"true: status {result.returncode}").removeprefix("noahpy: "))
+
+
+def _locked(cache: Path) -> Path:
+    """The folder, for this process alone until it ends: suites are prepared and run in it."""
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        folder = os.open(cache, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise CannotRun(f"{cache}: another noahpy compat is at work there; --cache names another folder") from error
+    except OSError as error:
+        raise CannotRun(f"{cache}: {error.strerror}; --cache names another folder") from error
+    return cache
+
+
+def _rows(units: list[Unit], ways: list[Way], work: Path, jobs: int, report: Report) -> list[Row]:
+    """Run the units, `jobs` at once: all natively, then in the other ways, those first that took long."""
+    rows: dict[int, Row] = {}
+    with get_context("fork").Pool(jobs, _Worker.start, (units, ways, work)) as pool:
+        natively = list(pool.imap(_Worker.natively, range(len(units))))
+        print(f"{len(units)} tests natively: {sum(outcome.seconds for outcome in natively):.0f} s", file=sys.stderr, flush=True)
+        longest_first = sorted(enumerate(natively), key=lambda pair: -pair[1].seconds)
+        for place, row in pool.imap_unordered(_Worker.compare, longest_first):
+            rows[place] = row
+            _progress(report, row, f"{len(rows)}/{len(units)}")
+    return [rows[place] for place in sorted(rows)]
+
+
 class _Worker:
-    """What a process of the pool knows: inherited at its fork, so that only a unit's place and its row are passed."""
+    """What a process of the pool knows: inherited at its fork, so that only a unit's place and what it gave are passed."""
 
     units: list[Unit]
     ways: list[Way]
@@ -61,44 +93,73 @@ class _Worker:
             signal.signal(number, lambda *_: None)
         signal.signal(signal.SIGTERM, _exit)
         become_reaper()
-        cls.units, cls.ways, cls.work = units, ways, work / str(os.getpid())
+        cls.units, cls.ways, cls.work = units, ways, work
 
     @classmethod
-    def compare(cls, place: int) -> Row:
-        return compare(cls.units[place], cls.ways, cls.work)
+    def natively(cls, place: int) -> Outcome:
+        native = cls.ways[0]
+        return execute(cls.units[place], native.prefix, cls._folder(place), native.timeout)
+
+    @classmethod
+    def compare(cls, known: tuple[int, Outcome]) -> tuple[int, Row]:
+        place, natively = known
+        return place, compare(cls.units[place], natively, cls.ways, cls._folder(place))
+
+    @classmethod
+    def _folder(cls, place: int) -> Path:
+        """The same for a unit in each way and in each run: of the same length for all."""
+        return cls.work / f"{place:04}"
 
 
 def _exit(number: int, _: object) -> NoReturn:
     sys.exit(128 + number)
 
 
-def _progress(report: Report, total: int) -> None:
+def _progress(report: Report, row: Row, place: str) -> None:
     """One line on stderr for a unit."""
-    row = report.rows[-1]
     seconds = "  ".join(f"{way} {outcome.seconds:.1f} s" for way, outcome in row.outcomes.items())
     new = len({d.case for d in row.differences if d.key not in report.known})
-    print(f"{len(report.rows)}/{total} {row.unit}: {seconds}{f'  {new} DIFFER' if new else ''}", file=sys.stderr, flush=True)
+    print(f"{place} {row.unit}: {seconds}{f'  {new} DIFFER' if new else ''}", file=sys.stderr, flush=True)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise CannotRun(f"compat: {message} (noahpy compat --help)")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="noahpy compat", description="Runs a test suite natively and in noahpy, and compares test by test."
+    parser = _Parser(
+        prog="noahpy compat",
+        description="Runs a test suite natively and in noahpy, and compares test by test.",
+        epilog="A line of --expect is UNIT: CASE  # REASON. What is listed and goes as natively is an error, too,"
+        " unless the reason begins with 'sometimes'.",
     )
-    parser.add_argument("suite", choices=SUITES)
-    parser.add_argument("--program", "--busybox", type=Path, metavar="PATH", help="what to test (default: Debian's)")
+    parser.add_argument("suite", choices=SUITES, help="its source is fetched by apt-get, which needs dpkg-dev")
+    parser.add_argument("--program", "--busybox", type=_program, metavar="PATH", help="the busybox or bash (default: Debian's)")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--no-fast", dest="ways", action="store_const", const=["no-fast"], help="every system call in Python")
     how.add_argument("--both", dest="ways", action="store_const", const=["fast", "no-fast"], help="with and without --no-fast")
     parser.set_defaults(ways=["fast"])
     parser.add_argument("--tests", action="append", default=[], metavar="PATTERN", help="only these: an applet, or test file")
-    parser.add_argument("--skip", action="append", default=[], metavar="UNIT[: CASE]", help="not this test file, or case of it")
-    parser.add_argument("--quick", action="store_true", help="without those of busybox that take minutes")
-    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), metavar="N", help="tests at once")
-    parser.add_argument("--timeout", type=float, default=300, metavar="SECONDS", help="for one test file (default: 300)")
-    parser.add_argument("--expect", type=Path, metavar="FILE", help="known failures, a line each: UNIT: CASE  # REASON")
+    parser.add_argument("--jobs", type=_positive, default=len(os.sched_getaffinity(0)), metavar="N", help="tests at once")
+    parser.add_argument("--timeout", type=_positive, default=600, metavar="SECONDS", help="for one test file (default: 600)")
+    parser.add_argument("--expect", type=Path, metavar="FILE", help="known failures")
     parser.add_argument("--cache", type=Path, default=_cache(), metavar="FOLDER", help="for suites (default: %(default)s)")
     parser.add_argument("--report", type=Path, metavar="FILE", help="the report as JSON (default: in --cache)")
     return parser
+
+
+def _program(text: str) -> Path:
+    found = shutil.which(text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text} is no program")
+    return Path(found).absolute()
+
+
+def _positive(text: str) -> int:
+    if not (text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text} is no positive number")
+    return int(text)
 
 
 def _cache() -> Path:

@@ -51,10 +51,12 @@ class Row:
     unstable: list[str]  # cases that two native runs disagree on: only those are not compared
 
 
-def compare(unit: Unit, ways: list[Way], work: Path) -> Row:
-    """Run `unit` in each way, the first of which is native; natively again if something differs, to know what always can."""
+def compare(unit: Unit, first: Outcome, ways: list[Way], work: Path) -> Row:
+    """Run `unit` in each way but the first, native, whose outcome is known; natively again if something differs.
+
+    What two native runs differ in always can. `work` is to be the folder that the first one was run in: tests print it.
+    """
     native, *others = ways
-    first = execute(unit, native.prefix, work, native.timeout)
     row = Row(unit.name, unit.group, {NATIVE: first}, [], [])
     second: Outcome | None = None
     for way in others:

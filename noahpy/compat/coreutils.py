@@ -138,7 +138,9 @@ def _status(_: str, code: int) -> str:
     return {0: PASS, _SKIP: SKIPPED}.get(code, FAIL)
 
 
-def suite(cache: Path, _: Path | None, __: list[str]) -> Suite:
+def suite(cache: Path, program: Path | None) -> Suite:
     """The suite for the installed coreutils."""
+    if program:
+        raise CannotRun("coreutils' suite is for the programs that are installed: it takes no --program")
     units = _Coreutils(debian.source("coreutils", cache), cache).units()
     return Suite("coreutils", "the programs in PATH", units)

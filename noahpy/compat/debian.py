@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from ..errors import FAILED, CannotRun
+from ..errors import CannotRun
 
 _DISTRIBUTIONS = ("Debian", "Ubuntu")  # their archives have the sources; other vendors' entries only slow apt down
 
@@ -36,7 +36,8 @@ def binary(package: str, path: str, cache: Path) -> Path:
     if not folder.exists():
         _need("apt-get", "apt")
         partial = _fresh(folder)
-        _run(["apt-get", "download", package], cwd=partial)
+        _apt(cache, "update")  # a fresh system has no lists of its own
+        _apt(cache, "download", package, cwd=partial)
         for archive in partial.glob("*.deb"):
             _run(["dpkg-deb", "-x", str(archive), str(partial)])
         partial.rename(folder)
@@ -70,25 +71,25 @@ def _apt(cache: Path, *arguments: str, cwd: Path | None = None) -> None:
 
 
 def _source_entries() -> list[tuple[str, str]]:
-    """The system's files of sources that have its distribution's archives, turned from binary to source packages."""
+    """The system's files of sources that have its distribution's archives, with the source packages beside the binary ones."""
     listing = _run(["apt-get", "indextargets", "--format", "$(SOURCESENTRY)\t$(ORIGIN)", "Created-By: Packages"])
     rows = [line.rpartition(":")[0::2] for line in listing.splitlines()]
     files = {name for name, rest in rows if rest.partition("\t")[2] in _DISTRIBUTIONS} or {name for name, _ in rows}
     if not files:
-        raise CannotRun("apt has no sources of packages", FAILED)
-    return [(os.path.basename(name), as_source_entries(Path(name).read_text())) for name in sorted(files)]
+        raise CannotRun("apt has no sources of packages")
+    return [(os.path.basename(name), with_source_entries(Path(name).read_text())) for name in sorted(files)]
 
 
-def as_source_entries(text: str) -> str:
-    """A sources.list(5) file, of either format, that names source packages only."""
+def with_source_entries(text: str) -> str:
+    """A sources.list(5) file, of either format, that names the source packages of all archives, too."""
     text = re.sub(r"^deb-src\s.*\n?", "", text, flags=re.MULTILINE)
-    text = re.sub(r"^Types:.*", "Types: deb-src", text, flags=re.MULTILINE | re.IGNORECASE)
-    return re.sub(r"^deb(?=\s)", "deb-src", text, flags=re.MULTILINE)
+    text = re.sub(r"^Types:.*", "Types: deb deb-src", text, flags=re.MULTILINE | re.IGNORECASE)
+    return re.sub(r"^deb(\s.*)", r"deb\1\ndeb-src\1", text, flags=re.MULTILINE)
 
 
 def _need(program: str, package: str) -> None:
     if not shutil.which(program):
-        raise CannotRun(f"{program} is missing, which fetches the suite: apt-get install {package}", FAILED)
+        raise CannotRun(f"{program} is missing, which fetches the suite: apt-get install {package}")
 
 
 def _run(command: list[str], cwd: Path | None = None) -> str:
@@ -96,5 +97,5 @@ def _run(command: list[str], cwd: Path | None = None) -> str:
     result = subprocess.run(command, cwd=cwd, capture_output=True, text=True, errors="replace", check=False)
     if result.returncode:
         why = [line for line in result.stderr.splitlines() if line.strip()] or ["no reason given"]
-        raise CannotRun(f"{command[0]}: {why[-1]}", FAILED)
+        raise CannotRun(f"{command[0]}: {why[-1]}")
     return result.stdout

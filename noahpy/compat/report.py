@@ -7,11 +7,12 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from ..errors import FAILED, CannotRun
+from ..errors import CannotRun
 from .compare import NATIVE, Difference, Row
 from .suite import FAIL, PASS
 
 _SEPARATOR = "  # "
+_SOMETIMES = "sometimes "  # begins the reason of a case whose outcome is a matter of who is first
 
 
 @dataclass
@@ -31,11 +32,17 @@ class Report:
 
     @property
     def unexpected_passes(self) -> list[str]:
-        """Known failures whose case ran and went as natively."""
+        """Known failures whose case passes natively and did so here, and not only sometimes."""
+        always = {key for key, reason in self.known.items() if not reason.startswith(_SOMETIMES)}
         failing = {d.key for row in self.rows for d in row.differences}
         unstable = {f"{row.unit}: {case}" for row in self.rows for case in row.unstable}
-        ran = {f"{row.unit}: {case}" for row in self.rows for outcome in row.outcomes.values() for case in outcome.cases}
-        return sorted((ran - failing - unstable) & self.known.keys())
+        passing = {
+            f"{row.unit}: {name}"
+            for row in self.rows
+            for name, case in row.outcomes[NATIVE].cases.items()
+            if case.status == PASS
+        }
+        return sorted((passing - failing - unstable) & always)
 
     @property
     def ok(self) -> bool:
@@ -113,12 +120,16 @@ def _aligned(words: list[str], widths: list[int]) -> str:
 
 
 def known_failures(path: Path) -> dict[str, str]:
-    """A file of lines `UNIT: CASE  # REASON`, blank lines and lines that begin with #."""
+    """A file of lines `UNIT: CASE  # REASON`, blank lines and lines that begin with #: reasons by `UNIT: CASE`."""
     known = {}
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    try:
+        lines = path.read_text().splitlines()
+    except OSError as error:
+        raise CannotRun(f"{path}: {error.strerror}") from error
+    for number, line in enumerate(lines, 1):
         if line.strip() and not line.startswith("#"):
             key, separator, reason = line.rpartition(_SEPARATOR)
             if not (separator and reason.strip()):
-                raise CannotRun(f"{path}:{number}: a known failure needs its reason behind '{_SEPARATOR.strip()}'", FAILED)
+                raise CannotRun(f"{path}:{number}: a known failure needs its reason behind '{_SEPARATOR.strip()}'")
             known[key.strip()] = reason.strip()
     return known

@@ -6,17 +6,17 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from ..errors import FAILED, CannotRun
+from ..errors import CannotRun
 
 
 def compile_support(sources: list[Path], folder: Path, *includes: Path) -> None:
     """Compile each of `sources` to a program in `folder`."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if not compiler:
-        raise CannotRun("a C compiler is missing, for this suite's helper programs: apt-get install gcc libc6-dev", FAILED)
+        raise CannotRun("a C compiler is missing, for this suite's helper programs: apt-get install gcc libc6-dev")
     folder.mkdir(parents=True, exist_ok=True)
     for source in sources:
         command = [compiler, "-w", *(f"-I{path}" for path in includes), "-o", str(folder / source.stem), str(source)]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode:
-            raise CannotRun(f"{source}: {result.stderr.strip().splitlines()[-1]}", FAILED)
+            raise CannotRun(f"{source}: {result.stderr.strip().splitlines()[-1]}")
