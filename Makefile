@@ -11,10 +11,12 @@ NATIVE := $(wildcard native/*.c native/*.h native/*.S)
 C_FILES := $(filter-out native/check_abi.c,$(wildcard native/*.c native/*.h tests/guest/*.c tests/guest/*.h))
 COMPILE := gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -fsyntax-only
 EDITABLE := --editable
+SUITE = $(@:compat-%=%)
+COMPAT = $(BIN)/noahpy compat $(SUITE) --cache .cache/compat --expect tests/expect/$(SUITE).txt
 ASAN := .venv-asan
 
 .DELETE_ON_ERROR:
-.PHONY: help run build gen gen-check test test-all asan fuzz bench compat-busybox lint format clean always
+.PHONY: help run build gen gen-check test test-all asan fuzz bench compat-busybox compat-coreutils compat-bash lint format clean always
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -53,8 +55,14 @@ fuzz: $(VENV)/tests ## every system call with hostile arguments, by a new seed (
 bench: $(VENV)/tests ## time noahpy against the host itself (BENCH="--json FILE")
 	$(BIN)/python -m tests.bench $(BENCH)
 
-compat-busybox: build ## busybox's own test suite, natively and in noahpy
-	$(BIN)/noahpy compat busybox --cache .cache/compat $(COMPAT)
+compat-busybox: $(VENV)/tests ## busybox's own test suite, natively and in noahpy, with and without --no-fast
+	$(COMPAT) --both
+
+compat-coreutils: $(VENV)/tests ## coreutils' own test suite, natively and in noahpy
+	$(COMPAT)
+
+compat-bash: $(VENV)/tests ## bash's own test suite, natively and in noahpy
+	$(COMPAT)
 
 lint: $(VENV)/linters ## ruff, mypy, clang-format, the C compiler's warnings
 	$(BIN)/ruff check
