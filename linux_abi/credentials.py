@@ -6,7 +6,7 @@ anything: set-user-ID bits and capabilities of files have no effect.
 
 from __future__ import annotations
 
-from struct import unpack
+import os
 
 from .uapi.capability import _LINUX_CAPABILITY_VERSION_3, SECBIT_NOROOT
 from .uapi.prctl import (
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 def renew(task: Task) -> None:
     """The new program's credentials, from the old one's."""
     host = task.host.now
-    rgid, egid, _ = _ids(host, host.getresgid)
-    ruid, euid, _ = _ids(host, host.getresuid)
+    rgid, egid, _ = os.getresgid()
+    ruid, euid, _ = os.getresuid()
     host.setresgid(-1, egid, egid)  # the saved ones, and those for file access
     host.setresuid(-1, euid, euid)
     if mixed := (ruid, rgid) != (euid, egid):
@@ -39,14 +39,6 @@ def renew(task: Task) -> None:
     _renew_capabilities(host, ruid, euid, task.group.bounded)
     host.prctl(PR_SET_KEEPCAPS, 0)
     host.prctl(PR_SET_DUMPABLE, int(not mixed))
-
-
-def _ids(host: Host, call: Callable[..., int]) -> tuple[int, ...]:
-    """Real, effective and saved."""
-    ids = bytearray(12)
-    at = host.address_of(ids)
-    call(at, at + 4, at + 8)
-    return unpack("<3I", ids)
 
 
 def _renew_capabilities(host: Host, ruid: int, euid: int, bounded: bool) -> None:

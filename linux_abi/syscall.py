@@ -24,6 +24,7 @@ from .uapi.x86_64 import ARGUMENT_REGISTERS, NUMBERS
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import CodeType
     from typing import Any, TypeVar, overload
 
     from .task import Task
@@ -88,21 +89,28 @@ class Syscall:
         """Whether the result is a descriptor of a file that may be of procfs."""
         return self.function.__annotations__.get("return") == "NewFd"
 
-    def compile(self) -> Entry:
-        """The function that serves the call: registers in, result or negative errno out."""
-        scope: dict[str, object] = {"LinuxError": LinuxError, "function": self.function}
+    def compile(self) -> CodeType:
+        """The code that defines the function that serves the call: registers in, result or negative errno out."""
         if self.how == "refused":
             source = f"return -{self.errno}"
         elif self.how == "forwarded":
             from . import forward
 
             source = forward.entry_source(self)
-            scope.update(vars(forward))
         else:
             args = [t.decode.format(r=f"regs[{ARGUMENT_REGISTERS[i]}]") for i, (_, t) in enumerate(self.parameters)]
             call = f"function({', '.join(['task', *args])})"
             source = f"try:\n  return {call}\n except LinuxError as error:\n  return -error.errno"
-        exec(f"def {self.name}(task, regs):\n {source}", scope)  # noqa: S102  our own source
+        return compile(f"def {self.name}(task, regs):\n {source}", f"<{self.name}>", "exec", dont_inherit=True)
+
+    def entry(self, code: CodeType) -> Entry:
+        """The function that `code`, of compile(), defines."""
+        scope: dict[str, object] = {"LinuxError": LinuxError, "function": self.function}
+        if self.how == "forwarded":
+            from . import forward
+
+            scope = {**vars(forward)}
+        exec(code, scope)  # noqa: S102  our own
         return scope[self.name]  # type: ignore[return-value]
 
 
@@ -181,12 +189,16 @@ class Declarations:
 
 
 class Table(dict[int, "Entry"]):
-    """Number -> entry, compiled at the first use; numbers that Linux does not know give -ENOSYS."""
+    """Number -> entry, made at the first use; numbers that Linux does not know give -ENOSYS.
 
-    def __init__(self, *, lazy: bool = False) -> None:
+    `compiled(number)`: the code of Syscall.compile() where somebody has kept it, or None.
+    """
+
+    def __init__(self, *, lazy: bool = False, compiled: Callable[[int], CodeType | None] = lambda _: None) -> None:
         self.declared = Declarations(lazy=lazy)
+        self._compiled = compiled
 
     def __missing__(self, number: int) -> Entry:
         call = self.declared.get(number)
-        entry = self[number] = call.compile() if call else _unknown
+        entry = self[number] = call.entry(self._compiled(number) or call.compile()) if call else _unknown
         return entry

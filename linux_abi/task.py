@@ -28,6 +28,12 @@ if TYPE_CHECKING:
         def cstr(self, gva: int, limit: int = 4096) -> bytes:
             """The string at `gva` without its NUL; LinuxError(EFAULT), or ENAMETOOLONG past `limit` with the NUL."""
 
+        def strings(self, gva: int, limit: int, total: int) -> list[bytes]:
+            """The strings that a NULL-terminated array of pointers names, as execve(2) takes them.
+
+            EFAULT, or E2BIG past `limit` bytes with the NUL for one, `total` for all.
+            """
+
         # mmap(2) and its family: addresses and errors as the manual pages say.
         def mmap(self, addr: int, length: int, prot: int, flags: int, fd: int, offset: int) -> int: ...
         def munmap(self, addr: int, length: int) -> int: ...

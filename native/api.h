@@ -16,6 +16,10 @@ size_t window_read(void *to, uint64_t gva, size_t size);
 size_t window_write(uint64_t gva, const void *from, size_t size);
 /* Length of the string at gva: -EFAULT, or `limit` if there is no NUL in the first `limit` bytes. */
 long window_strnlen(uint64_t gva, size_t limit);
+/* The strings that a NULL-terminated array of pointers at gva names, each with its NUL, one after the other in `to`: their
+ * bytes together, also where that is more than `room` and they are not stored. -EFAULT; -E2BIG: one has more than `limit`
+ * bytes, or all have more than `total`. A NULL array is an empty one. */
+long window_strings(char *to, size_t room, uint64_t gva, size_t limit, size_t total);
 
 /* Changes of the guest's address space; page-aligned and inside the window, or -EINVAL. Each does the host's call and
  * keeps the engine's page tables in step, in the order that is safe on shadow paging and on EPT/NPT alike.
@@ -148,5 +152,8 @@ int hidden_count(void);
 int hidden_move(int base);
 /* Takes over a descriptor of Python's: its place (not its number, which may change), or negative errno. */
 int hidden_keep(int fd);
-int hidden_fd(int place);       /* its number now */
+int hidden_fd(int place); /* its number now */
+/* The guest's descriptors that an execve closes: how many, and of these the first `room` in `fds`. `proc` is a descriptor of
+ * /proc. Negative errno. */
+int hidden_closing(int proc, int *fds, int room);
 void hidden_release(int place); /* closes it */

@@ -3,6 +3,8 @@
 #include "hidden.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Room for a vCPU's of each thread; where the hard limit is near, an eighth of it, but the first few at least. */
@@ -90,6 +92,31 @@ int hidden_move(int base) {
     int error = move_all(0, base);
     if (!error) base_ = base;
     return error;
+}
+
+int hidden_closing(int proc, int *fds, int room) {
+    struct entry { /* linux_dirent64 (getdents64(2)) */
+        uint64_t inode, offset;
+        unsigned short size;
+        unsigned char type;
+        char name[];
+    } __attribute__((packed));
+    _Alignas(uint64_t) char buffer[4096];
+    int folder = openat(proc, "self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC), found = 0;
+    if (folder < 0) return -errno;
+    long got;
+    while ((got = syscall(SYS_getdents64, folder, buffer, sizeof buffer)) > 0) {
+        for (long at = 0; at < got; at += ((struct entry *)(buffer + at))->size) {
+            int fd = atoi(((struct entry *)(buffer + at))->name);
+            bool ours = fd == folder || (fd >= hidden_base() && fd < hidden_base() + hidden_count());
+            if (ours || ((struct entry *)(buffer + at))->name[0] == '.' || fcntl(fd, F_GETFD) != FD_CLOEXEC) continue;
+            if (found < room) fds[found] = fd;
+            found++;
+        }
+    }
+    int error = errno;
+    close(folder);
+    return got < 0 ? -error : found;
 }
 
 int hidden_keep(int fd) {

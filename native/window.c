@@ -80,6 +80,22 @@ long window_strnlen(uint64_t gva, size_t limit) {
     return length == (long)n && n < limit ? -EFAULT : length;
 }
 
+long window_strings(char *to, size_t room, uint64_t gva, size_t limit, size_t total) {
+    size_t used = 0;
+    for (uint64_t address; gva; gva += sizeof address) {
+        if (window_read(&address, gva, sizeof address) < sizeof address) return -EFAULT;
+        if (!address) break;
+        long length = window_strnlen(address, limit);
+        if (length < 0) return length;
+        size_t size = (size_t)length + 1;
+        if (size > limit || (used += size) > total) return -E2BIG;
+        if (used > room) continue;
+        if (window_read(to + used - size, address, size) < size) return -EFAULT;
+        to[used - 1] = 0; /* another thread may have written */
+    }
+    return (long)used;
+}
+
 int window_populate(uint64_t gva, uint64_t length, int prot, int huge) {
     if (!inside(gva, length)) return -EINVAL;
     if (prot == PROT_NONE) {

@@ -14,14 +14,16 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
-    from types import ModuleType
+    from types import CodeType, ModuleType
 
     Stamps = dict[str, tuple[int, int]]  # path of a source or a folder of sources -> when it changed (ns), size
     Modules = dict[str, tuple[str, bool, bytes]]  # name -> path, whether it is a package, code
+    Entries = dict[int, bytes]  # system call -> code (linux_abi.syscall.Syscall.compile)
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _FOLDERS = (_HERE, os.path.join(os.path.dirname(_HERE), "linux_abi"))
 _SELDOM = ("__pycache__", "compat")  # not part of a start
+_entries: Entries = {}
 PATH = os.path.join(_HERE, "__pycache__", f"start.{sys.implementation.cache_tag}")
 
 
@@ -30,14 +32,23 @@ def use() -> None:
     gc.disable()  # until the guest runs: the start leaves no garbage
     if sys.flags.optimize:
         return
-    modules = _read() or _make()
-    if modules:
-        sys.meta_path.insert(0, _Finder(modules))
+    found = _read()
+    if found:
+        sys.meta_path.insert(0, _Finder(found[0]))
+        _entries.update(found[1])
+    else:
+        _make()
 
 
 def used() -> bool:
     """Whether every module of noahpy's is in memory, to be imported whatever becomes of the file system."""
     return any(isinstance(finder, _Finder) for finder in sys.meta_path)
+
+
+def entry(number: int) -> CodeType | None:
+    """The code of a system call's entry, for linux_abi.syscall.Table."""
+    code = _entries.get(number)
+    return marshal.loads(code) if code else None  # noqa: S302  our own
 
 
 class _Finder:
@@ -64,32 +75,32 @@ class _Finder:
         exec(marshal.loads(code), module.__dict__)  # noqa: S102, S302  our own
 
 
-def _read() -> Modules | None:
+def _read() -> tuple[Modules, Entries] | None:
     try:
         with open(PATH, "rb") as file:
-            version, stamps, modules = marshal.loads(file.read())  # noqa: S302  trusted as Python's own .pyc beside it
+            version, stamps, modules, entries = marshal.loads(file.read())  # noqa: S302  trusted as Python's own .pyc beside it
         valid = version == sys.version and all(_stamp(path) == stamp for path, stamp in stamps.items())
     except (OSError, EOFError, ValueError, TypeError):
         return None
-    return modules if valid else None
+    return (modules, entries) if valid else None
 
 
-def _make() -> Modules | None:
+def _make() -> None:
     partial = f"{PATH}.{os.getpid()}"
     try:
         os.makedirs(os.path.dirname(PATH), exist_ok=True)
         file = open(partial, "wb")  # noqa: SIM115  first of all: without a place for it an image is not worth the work
     except OSError:
-        return None
+        return
     try:
         with file:
             stamps, modules = _compile()
-            marshal.dump((sys.version, stamps, modules), file)
+            sys.meta_path.insert(0, _Finder(modules))
+            _entries.update(_compile_entries())
+            marshal.dump((sys.version, stamps, modules, _entries), file)
         os.replace(partial, PATH)
     except (OSError, SyntaxError):  # no space; a source that is just being written
         os.unlink(partial)
-        return None
-    return modules
 
 
 def _compile() -> tuple[Stamps, Modules]:
@@ -108,6 +119,14 @@ def _compile() -> tuple[Stamps, Modules]:
     finally:
         sys.dont_write_bytecode = before
     return stamps, modules
+
+
+def _compile_entries() -> Entries:
+    from linux_abi.syscall import CALLS
+    from linux_abi.syscalls import declare_all
+
+    declare_all()
+    return {call.number: marshal.dumps(call.compile()) for call in CALLS.values()}
 
 
 def _sources() -> list[str]:

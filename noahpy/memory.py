@@ -103,6 +103,13 @@ class AddressSpace(Mappings):
             raise LinuxError(ENAMETOOLONG)
         return self.read(gva, length)
 
+    def strings(self, gva: int, limit: int, total: int) -> list[bytes]:
+        """The strings that a NULL-terminated array of pointers names; EFAULT, E2BIG past `limit` bytes each or `total`."""
+        found = self.window.strings(gva, limit, total)
+        if isinstance(found, int):
+            raise LinuxError(-found)
+        return found
+
     # ---- For the loader and fork ----
 
     def reset(self) -> None:

@@ -21,16 +21,15 @@ from linux_abi.uapi.clone import (
     CLONE_VM,
 )
 from linux_abi.uapi.errno import EINVAL, ERESTARTSYS
-from linux_abi.uapi.fcntl import F_GETFD, FD_CLOEXEC
 from linux_abi.uapi.personality import ADDR_NO_RANDOMIZE
 from linux_abi.uapi.prctl import PR_SET_MM, PR_SET_MM_MAP, PR_SET_NAME
 from linux_abi.uapi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK
 from linux_abi.uapi.signals import SIG_DFL, SIG_IGN, SIGCHLD, SIGPIPE, SIGSEGV, SIGXFSZ
-from linux_abi.uapi.structs import CloneArgs, PrctlMmMap, Rlimit, Sigaction
-from linux_abi.uapi.x86_64 import RIP, RSP
+from linux_abi.uapi.structs import CapData, CapHeader, CloneArgs, PrctlMmMap, Rlimit, Sigaction
+from linux_abi.uapi.x86_64 import NUMBERS, RIP, RSP
 
 from . import loader, vdso
-from ._native import lib
+from ._native import ffi, lib
 from .program import Image, prepare
 from .threads import Threads
 from .vfork import Vfork
@@ -80,8 +79,12 @@ class Process:
         limit = self.mm.stack_limit
         return prepare(path, argv, envp, host=self.host.now, stack_limit=limit, execfn=execfn, lasting=lasting)
 
-    def adopt(self, task: Task, serve: Callable[[Task], None]) -> None:
-        """The first task takes over the signals that this process was started with. `serve` runs a thread to its end."""
+    def adopt(self, task: Task, serve: Callable[[Task], None], entry: Callable[[int], object]) -> None:
+        """The first task takes over the signals that this process was started with.
+
+        `serve` runs a thread to its end; `entry` makes what serves a system call.
+        """
+        self._entry = entry
         self.task = task
         self.threads = Threads(task, serve)
         mask = bytearray(8)
@@ -144,7 +147,7 @@ class Process:
     ) -> None:
         """execve(2): LinuxError while the old program can go on; past that, a failure kills."""
         with Room(self.task.group.fds, self.host):
-            leaving = self._close_on_exec()
+            leaving = self._closing()
             try:
                 image = self.prepare(path, execfn, argv, envp, lasting)
             except LinuxError as error:
@@ -182,11 +185,17 @@ class Process:
                 task.signals.die(SIGSEGV)
         task.signals.set_mask(task.blocked)
 
-    def _close_on_exec(self) -> list[int]:
+    def _closing(self) -> list[int]:
         """The guest's descriptors that an execve closes."""
-        hidden = self.task.group.fds.is_hidden
-        fds = [int(name) for name in own.entries("self/fd")]
-        return [fd for fd in fds if not hidden(fd) and self.host.now.fcntl(fd, F_GETFD, 0) == FD_CLOEXEC]
+        room = 64
+        while True:
+            fds = ffi.new("int[]", room)
+            found = lib.hidden_closing(own.descriptor(), fds, room)
+            if found < 0:
+                raise LinuxError(-found)
+            if found <= room:
+                return ffi.unpack(fds, found)  # type: ignore[no-any-return]
+            room = found
 
     # ---- Processes ----
 
@@ -206,8 +215,9 @@ class Process:
             elif vfork:
                 vfork.begun()
                 self._vforks.add(vfork)
-            elif not beside_threads:
+            elif not beside_threads and not self._forks:
                 self._forks = True
+                self._provide()
                 self._awaited(self._vfork)
         if vfork and result > 0:
             vfork.wait(self.mm)
@@ -216,6 +226,17 @@ class Process:
                 vfork.cancel()
         task.signals.set_mask(task.blocked)
         return result
+
+    def _provide(self) -> None:
+        """Make what is made at its first use and what children use: they would all make it for themselves."""
+        for name in dir(lib):
+            getattr(lib, name)
+        for struct in (CapData, CapHeader, CloneArgs):
+            _ = struct.size
+        for name in ("capget", "prctl", "setresgid", "setresuid"):
+            getattr(self.host.now, name)
+        for name in ("execve", "rt_sigaction"):
+            self._entry(NUMBERS[name])
 
     def born(self, task: Task, vfork: Vfork | None = None, beside_threads: bool = False) -> None:
         """A child made by fork starts, with `task` its only thread."""

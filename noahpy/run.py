@@ -17,10 +17,10 @@ from linux_abi.uapi.errno import EINTR
 from linux_abi.uapi.structs import CloneArgs
 from linux_abi.uapi.x86_64 import RAX
 
+from . import image as start_image
 from . import vdso
 from ._native import lib
 from .engine import kvm
-from .image import used as image_used
 from .memory import AddressSpace
 from .process import Process
 from .window import Window
@@ -42,7 +42,7 @@ def start(program: bytes, argv: list[bytes], envp: list[bytes], options: Options
     mm = AddressSpace(window, aslr=options.aslr)
     process = Process(mm, host, options.fast)
     image = process.prepare(program, program, argv, envp)
-    table = Table(lazy=image_used())
+    table = Table(lazy=start_image.used(), compiled=start_image.entry)
     gc.freeze()  # what is there stays: a collection would only copy pages that forked processes share
     gc.enable()
     signals = kvm.open_machine(PLAIN if options.fast else {})
@@ -52,7 +52,7 @@ def start(program: bytes, argv: list[bytes], envp: list[bytes], options: Options
     entry = process.load(image)
     group = ThreadGroup(FdTable(lib.hidden_base(), lib.hidden_count(), lib.hidden_move))
     task = Task(group, mm, host, kvm.Cpu(), signals, process)
-    process.adopt(task, lambda task: run(task, table))
+    process.adopt(task, lambda task: run(task, table), table.__getitem__)
     process.enter(image, entry)
     run(task, table)
     raise AssertionError("the first thread outlives the process")

@@ -35,6 +35,18 @@ class Window:
         buffer = ffi.new("char[]", size)
         return bytes(ffi.buffer(buffer, lib.window_read(buffer, gva, size)))
 
+    def strings(self, gva: int, limit: int, total: int) -> list[bytes] | int:
+        """What execve(2) is given at `gva`; a negative errno (native/api.h)."""
+        room = 1 << 13
+        while True:
+            buffer = ffi.new("char[]", room)
+            used: int = lib.window_strings(buffer, room, gva, limit, total)
+            if used <= 0:
+                return used or []
+            if used <= room:
+                return bytes(ffi.buffer(buffer, used - 1)).split(b"\0")
+            room = used
+
     def write(self, gva: int, data: bytes | bytearray | memoryview) -> int:
         """Store `data`: the number of bytes stored."""
         count: int = lib.window_write(gva, ffi.from_buffer(data), len(data))

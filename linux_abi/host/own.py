@@ -30,10 +30,6 @@ def target(name: str) -> bytes:
     return os.fsencode(os.readlink(f"/proc/{name}"))
 
 
-def entries(name: str) -> list[str]:
-    """The names in the folder `name` of /proc."""
-    folder = opener(name, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        return os.listdir(folder)
-    finally:
-        os.close(folder)
+def descriptor() -> int:
+    """The one of /proc that is held, or -1."""
+    return _held[0]() if _held else -1

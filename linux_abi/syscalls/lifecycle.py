@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-from struct import iter_unpack
 
 from .. import procfs
-from ..errors import LinuxError
 from ..sigframe import NO_ALTSTACK
 from ..signals import SIGNALS, forget_actions
 from ..syscall import forward, syscall
@@ -30,7 +28,7 @@ from ..uapi.clone import (
     CLONE_VM,
     CSIGNAL,
 )
-from ..uapi.errno import E2BIG, EINVAL, ELOOP, ENAMETOOLONG, ENOENT
+from ..uapi.errno import E2BIG, EINVAL, ELOOP, ENOENT
 from ..uapi.fcntl import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, F_GETFD, FD_CLOEXEC, AtFlags
 from ..uapi.signals import SIGCHLD
 from ..uapi.structs import CloneArgs, Rusage, Siginfo
@@ -41,13 +39,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..task import Memory, Task
+    from ..task import Task
 
 # Served here, not by the host, whose child has memory, descriptors and signal handlers of its own in any case.
 _OURS = CLONE_VM | CLONE_VFORK | CLONE_SETTLS | CLONE_CLEAR_SIGHAND | CLONE_SIGHAND | CLONE_FILES | CLONE_CHILD_CLEARTID
 _TASK_SIZE_MAX = (1 << 47) - 4096
 _PAGE = 4096
 _STRING_MAX = 128 << 10  # bytes with the NUL (MAX_ARG_STRLEN)
+_STRINGS_MAX = 6 << 20  # all of an execve's: three quarters of the stack's usual limit (bprm_stack_limits() in fs/exec.c)
 
 
 # ---- fork(2) ----
@@ -186,22 +185,8 @@ def execveat(task: Task, dirfd: DirFd, pathname: Path, argv: Ptr, envp: Ptr, fla
 
 
 def _strings(task: Task, array: int) -> Iterator[bytes]:
-    """The strings that a NULL-terminated array of pointers names; a NULL array is an empty one."""
-    mm = task.mm
-    while array:
-        room = _PAGE - array % _PAGE
-        for (address,) in iter_unpack("<Q", mm.read(array, room - room % 8 or 8)):
-            if not address:
-                return
-            yield _string(mm, address)
-            array += 8
-
-
-def _string(mm: Memory, address: int) -> bytes:
-    try:
-        return mm.cstr(address, _STRING_MAX)
-    except LinuxError as error:
-        raise LinuxError(E2BIG if error.errno == ENAMETOOLONG else error.errno) from None
+    """Not read before somebody asks for the first one."""
+    yield from task.mm.strings(array, _STRING_MAX, _STRINGS_MAX)
 
 
 # ---- wait(2) ----
