@@ -6,7 +6,7 @@ state in XSAVE format with the kernel's description of it in the legacy area's s
 
 from __future__ import annotations
 
-from struct import Struct as Packer
+from _struct import Struct as Packer
 
 from .errors import LinuxError
 from .uapi.signals import SA_ONSTACK, SA_RESTORER, SS_AUTODISARM, SS_DISABLE, SS_ONSTACK

@@ -7,7 +7,7 @@ version of a file whose machine and sizes are right are not looked at.
 from __future__ import annotations
 
 import os
-from struct import Struct
+from _struct import Struct
 
 from linux_abi.uapi.elf import EM_386, EM_X86_64, ET_CORE, ET_DYN, ET_EXEC, ET_REL, PF_X, PT_GNU_STACK, PT_LOAD
 

@@ -1,10 +1,8 @@
 """The code of all modules in one file, so that a start reads one file instead of finding, opening and checking eighty.
 
 The file lies beside Python's own compiled ones. It is made at the first start and again when a source is not as it was;
-where it can't be written, modules are imported as ever.
+where it can't be written, modules are imported as ever. This one never comes from it, and does without __future__.
 """
-
-from __future__ import annotations
 
 import gc
 import marshal
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _FOLDERS = (_HERE, os.path.join(os.path.dirname(_HERE), "linux_abi"))
 _SELDOM = ("__pycache__", "compat")  # not part of a start
-_entries: Entries = {}
+_entries: "Entries" = {}
 PATH = os.path.join(_HERE, "__pycache__", f"start.{sys.implementation.cache_tag}")
 
 
@@ -45,7 +43,7 @@ def used() -> bool:
     return any(isinstance(finder, _Finder) for finder in sys.meta_path)
 
 
-def entry(number: int) -> CodeType | None:
+def entry(number: int) -> "CodeType | None":
     """The code of a system call's entry, for linux_abi.syscall.Table."""
     code = _entries.get(number)
     return marshal.loads(code) if code else None  # noqa: S302  our own
@@ -54,10 +52,10 @@ def entry(number: int) -> CodeType | None:
 class _Finder:
     """Finds and loads modules (importlib.abc.MetaPathFinder, Loader)."""
 
-    def __init__(self, modules: Modules) -> None:
+    def __init__(self, modules: "Modules") -> None:
         self.modules = modules
 
-    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+    def find_spec(self, name: str, path: object = None, target: object = None) -> "ModuleSpec | None":
         found = self.modules.get(name)
         if found is None:
             return None
@@ -66,16 +64,16 @@ class _Finder:
             spec.submodule_search_locations = [os.path.dirname(found[0])]
         return spec
 
-    def create_module(self, spec: ModuleSpec) -> None:
+    def create_module(self, spec: "ModuleSpec") -> None:
         return None
 
-    def exec_module(self, module: ModuleType) -> None:
+    def exec_module(self, module: "ModuleType") -> None:
         path, _, code = self.modules[module.__name__]
         module.__file__ = path
         exec(marshal.loads(code), module.__dict__)  # noqa: S102, S302  our own
 
 
-def _read() -> tuple[Modules, Entries] | None:
+def _read() -> "tuple[Modules, Entries] | None":
     try:
         with open(PATH, "rb") as file:
             version, stamps, modules, entries = marshal.loads(file.read())  # noqa: S302  trusted as Python's own .pyc beside it
@@ -103,9 +101,7 @@ def _make() -> None:
         os.unlink(partial)
 
 
-def _compile() -> tuple[Stamps, Modules]:
-    from importlib.machinery import SourceFileLoader
-
+def _compile() -> "tuple[Stamps, Modules]":
     stamps: Stamps = {}
     modules: Modules = {}
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # that would change folders
@@ -115,13 +111,26 @@ def _compile() -> tuple[Stamps, Modules]:
             if path.endswith(".py"):
                 file_name = os.path.relpath(path, os.path.dirname(_HERE))[:-3].replace("/", ".")
                 name = file_name.removesuffix(".__init__")
-                modules[name] = path, name != file_name, marshal.dumps(SourceFileLoader(name, path).get_code(name))
+                modules[name] = path, name != file_name, marshal.dumps(_code(path))
     finally:
         sys.dont_write_bytecode = before
     return stamps, modules
 
 
-def _compile_entries() -> Entries:
+def _code(path: str) -> "CodeType":
+    """A module's code, without what costs a start: docstrings, and the import of __future__ (which is a file to be read)."""
+    import __future__
+
+    import ast
+
+    with open(path, "rb") as file:
+        tree = ast.parse(file.read())
+    tree.body = [node for node in tree.body if not (isinstance(node, ast.ImportFrom) and node.module == "__future__")]
+    code: CodeType = compile(tree, path, "exec", __future__.annotations.compiler_flag, dont_inherit=True, optimize=2)
+    return code
+
+
+def _compile_entries() -> "Entries":
     from linux_abi.syscall import CALLS
     from linux_abi.syscalls import declare_all
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from linux_abi import credentials
 from linux_abi.errors import LinuxError
 from linux_abi.fds import Room
 from linux_abi.host import own
@@ -32,7 +31,6 @@ from . import loader, vdso
 from ._native import ffi, lib
 from .program import Image, prepare
 from .threads import Threads
-from .vfork import Vfork
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +41,7 @@ if TYPE_CHECKING:
     from linux_abi.task import Task
 
     from .memory import AddressSpace
+    from .vfork import Vfork
 
 _ALL = (1 << 64) - 1
 _BESIDE_THREADS = CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_PIDFD
@@ -172,6 +171,8 @@ class Process:
         group.attached.clear()
         self._leave_parent()
         self._awaited(None)
+        from linux_abi import credentials
+
         credentials.renew(task)
         task.altstack = NO_ALTSTACK
         task.clear_child_tid = task.cpu.robust_list = 0
@@ -205,6 +206,8 @@ class Process:
         if task.signals.caught[0]:
             return -ERESTARTSYS
         with Room(task.group.fds, self.host):
+            from .vfork import Vfork
+
             vfork = Vfork(task, args.flags & CLONE_VM != 0) if args.flags & CLONE_VFORK else None
             beside_threads = not self.threads.alone()
             result = self._fork_beside_threads(task, args) if beside_threads else task.cpu.fork(host_args)
@@ -229,6 +232,8 @@ class Process:
 
     def _provide(self) -> None:
         """Make what is made at its first use and what children use: they would all make it for themselves."""
+        from linux_abi import credentials  # noqa: F401
+
         for name in dir(lib):
             getattr(lib, name)
         for struct in (CapData, CapHeader, CloneArgs):

@@ -7,7 +7,7 @@ random bytes; the auxiliary vector; the pointers envp and argv, each ending in N
 from __future__ import annotations
 
 import os
-from struct import pack
+from _struct import pack
 
 from linux_abi.uapi.auxv import AT_EXECFN, AT_NULL, AT_PLATFORM, AT_RANDOM
 

@@ -5,7 +5,7 @@ Read once and kept: later the kernel's record of the auxiliary vector is the gue
 
 from __future__ import annotations
 
-from struct import iter_unpack
+from _struct import iter_unpack
 
 from linux_abi.uapi.auxv import AT_SYSINFO_EHDR
 

@@ -11,8 +11,8 @@ child has not written to it: without one, it also becomes the child's alone when
 from __future__ import annotations
 
 import os
+from _struct import Struct
 from io import FileIO
-from struct import Struct
 
 from linux_abi.errors import LinuxError
 from linux_abi.fds import Room

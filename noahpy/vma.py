@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from _bisect import bisect_left, bisect_right
 
 from linux_abi.uapi.mman import MAP_GROWSDOWN, MAP_NORESERVE, MAP_PRIVATE, MAP_TYPE, PROT_WRITE
 

@@ -7,7 +7,7 @@ has mapped: what is a hole to the guest is reserved memory to the host.
 from __future__ import annotations
 
 import os
-from struct import pack, unpack
+from _struct import pack, unpack
 
 from ..errors import LinuxError
 from ..host import own

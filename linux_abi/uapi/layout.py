@@ -183,7 +183,7 @@ class Struct(tuple, metaclass=_StructType):  # type: ignore[type-arg]
 
     @classmethod
     def _lay_out(cls) -> None:
-        from struct import Struct as Packer
+        from _struct import Struct as Packer
 
         fields: list[str] = []
         kinds: list[_Kind] = []
