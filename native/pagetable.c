@@ -95,7 +95,7 @@ int pagetable_map(uint64_t gva, uint64_t gpa, uint64_t length, uint64_t bits, bo
         if (*entry & PTE_PS) {
             int error = split(entry);
             if (error) return error;
-            change->restructured = true;
+            change->flush = true;
         }
         level = 0;
         entry = walk(gva, &level, true);
@@ -134,13 +134,14 @@ int pagetable_limit(uint64_t gva, uint64_t length, uint64_t bits, struct table_c
             }
             int error = split(entry);
             if (error) return error;
-            change->restructured = true;
+            change->flush = true;
         }
         level = 0;
         entry = walk(gva, &level, false);
         for (uint64_t at = gva; at < next; at += GUEST_PAGE, entry++) {
             if (!*entry) continue;
             change->code |= !bits && !(*entry & PTE_NX);
+            change->flush |= (*entry & PTE_ALIAS) != 0;
             __atomic_store_n(entry, limited(*entry, bits), __ATOMIC_RELEASE);
         }
     }
@@ -148,20 +149,22 @@ int pagetable_limit(uint64_t gva, uint64_t length, uint64_t bits, struct table_c
 }
 
 /* Empties the leaves of `table` and of the tables below it. */
-static void empty(uint64_t table, int level) {
+static void empty(uint64_t table, int level, struct table_change *change) {
     uint64_t *entries = pool_address(table);
-    if (level == 0) {
-        memset(entries, 0, GUEST_PAGE);
-        return;
-    }
     for (int i = 0; i < 512; i++) {
-        if (entries[i] & PTE_PS) entries[i] = 0;
-        if (entries[i] & PTE_P) empty(entries[i] & ADDRESS, level - 1);
+        if (!(entries[i] & PTE_P)) continue;
+        if (level && !(entries[i] & PTE_PS)) {
+            empty(entries[i] & ADDRESS, level - 1, change);
+            continue;
+        }
+        change->code |= !(entries[i] & PTE_NX);
+        change->flush |= level || (entries[i] & PTE_ALIAS);
+        entries[i] = 0;
     }
 }
 
-void pagetable_clear(void) {
+void pagetable_clear(struct table_change *change) {
     uint64_t *top = pool_address(root_);
     for (unsigned i = 0; i < slot_of(WINDOW_MAX, 3); i++)
-        if (top[i] & PTE_P) empty(top[i] & ADDRESS, 2);
+        if (top[i] & PTE_P) empty(top[i] & ADDRESS, 2, change);
 }

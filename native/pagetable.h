@@ -3,6 +3,7 @@
 #include "private.h"
 
 enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_A = 0x20, PTE_D = 0x40, PTE_PS = 0x80 };
+enum { PTE_ALIAS = 0x200 }; /* to the CPU nothing; to us: of memory that is not the window's */
 #define PTE_NX (1ull << 63)
 #define PTE_PROT (PTE_P | PTE_W | PTE_U | PTE_NX)
 
@@ -18,12 +19,12 @@ uint64_t pagetable_root(void); /* 0 without memory */
 int pagetable_own(uint64_t gva, uint64_t gpa, uint64_t bits);
 /* What a change means for CPUs that have read the tables before. */
 struct table_change {
-    bool restructured; /* a 2 MiB entry became a table, or the other way: shadow page tables must be flushed */
-    bool code;         /* pages are gone that could be executed */
+    bool flush; /* no host call tells KVM of it: a 2 MiB entry became a table, or the other way; an alias is gone */
+    bool code;  /* pages are gone that could be executed */
 };
 /* Maps [gva, gva+length) to guest-physical memory from gpa on. */
 int pagetable_map(uint64_t gva, uint64_t gpa, uint64_t length, uint64_t bits, bool huge, struct table_change *change);
 /* Leaves of [gva, gva+length) only what `bits` allows; 0: nothing. */
 int pagetable_limit(uint64_t gva, uint64_t length, uint64_t bits, struct table_change *change);
-/* Empties all; the tables stay for what comes, so that shadow page tables need no flush. */
-void pagetable_clear(void);
+/* Empties all; the tables stay for what comes. */
+void pagetable_clear(struct table_change *change);

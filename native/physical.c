@@ -89,7 +89,7 @@ void engine_lower(uint64_t gva, uint64_t length, int prot) {
     struct table_change change = {0};
     if (!engine_) return;
     pagetable_limit(gva, length, bits_of(prot), &change);
-    if (change.restructured) engine_->flush();
+    if (change.flush) engine_->flush();
     if (engine_->lowered) engine_->lowered(change.code);
 }
 
@@ -102,7 +102,7 @@ int engine_raise(uint64_t gva, uint64_t length, int prot, bool huge) {
         if (!gpa) return -ENOMEM;
         error = pagetable_map(gva, gpa + gva % CHUNK, next - gva, bits_of(prot), huge, &change);
     }
-    if (change.restructured) engine_->flush();
+    if (change.flush) engine_->flush();
     return error;
 }
 
@@ -125,11 +125,14 @@ int engine_alias(uint64_t gva, const void *host, uint64_t length) {
     if (!engine_) return 0;
     const struct slot *slot = slot_around(host, length);
     if (!slot) return -ENOMEM;
-    return pagetable_map(gva, slot->gpa + ((uint64_t)host - (uint64_t)slot->host), length, bits_of(PROT_READ), false, &change);
+    return pagetable_map(gva, slot->gpa + ((uint64_t)host - (uint64_t)slot->host), length, bits_of(PROT_READ) | PTE_ALIAS,
+                         false, &change);
 }
 
 void engine_clear(void) {
     if (!engine_) return;
-    pagetable_clear();
-    if (engine_->lowered) engine_->lowered(true);
+    struct table_change change = {0};
+    pagetable_clear(&change);
+    if (change.flush) engine_->flush();
+    if (engine_->lowered) engine_->lowered(change.code);
 }
