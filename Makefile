@@ -16,7 +16,7 @@ COMPAT = $(BIN)/noahpy compat $(SUITE) --cache .cache/compat --expect tests/expe
 ASAN := .venv-asan
 
 .DELETE_ON_ERROR:
-.PHONY: help run build gen gen-check test test-all asan fuzz bench compat-busybox compat-coreutils compat-bash lint format clean always
+.PHONY: help run build gen gen-check test test-all asan fuzz lab bench compat-busybox compat-coreutils compat-bash lint format clean always
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -51,6 +51,9 @@ asan: ## guest tests with native/ under the address and undefined-behaviour sani
 
 fuzz: $(VENV)/tests ## every system call with hostile arguments, by a new seed (FUZZ="--seed N CALL...")
 	$(BIN)/python -m tests.fuzz.arguments $(FUZZ)
+
+lab: $(VENV)/tests ## guest tests and busybox on AMD's SVM, emulated by QEMU (LAB="--machine EPYC:2 --no-busybox")
+	$(BIN)/python -m tests.lab $(LAB)
 
 bench: $(VENV)/tests ## time noahpy against the host itself (BENCH="--json FILE")
 	$(BIN)/python -m tests.bench $(BENCH)

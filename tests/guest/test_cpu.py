@@ -12,8 +12,6 @@ import pytest
 from noahpy.cpu import LEVELS
 from tests.conftest import Engine, noahpy_command
 
-SOURCE = Path(__file__).with_name("cpu.c")
-
 
 @pytest.fixture(scope="session")
 def flavour(kvm: None) -> str:
@@ -22,11 +20,11 @@ def flavour(kvm: None) -> str:
 
 
 @pytest.fixture
-def told(flavour: str, compile_c: Callable[..., Path], native: Engine) -> Callable[[str], set[str] | None]:
+def told(flavour: str, build: Callable[[str, str], Path], native: Engine) -> Callable[[str], set[str] | None]:
     """`told(model)`: the features that a program finds with --cpu; None where it has to be, and is, refused."""
 
     def told(model: str) -> set[str] | None:
-        result = native.run([*noahpy_command(), "--cpu", model, compile_c(SOURCE), "print"])
+        result = native.run([*noahpy_command(), "--cpu", model, build("cpu", "dynamic"), "print"])
         if flavour == "PVM":
             assert result.status == 125
             assert result.stderr == b"noahpy: this KVM is PVM, which shows programs the host's own CPU: no --cpu here\n"
@@ -53,10 +51,10 @@ def test_single_features(told: Callable[[str], set[str] | None]) -> None:
 
 
 @pytest.mark.parametrize("feature", ["avx", "fsgsbase"])
-def test_instructions_follow(flavour: str, compile_c: Callable[..., Path], native: Engine, feature: str) -> None:
+def test_instructions_follow(flavour: str, build: Callable[[str, str], Path], native: Engine, feature: str) -> None:
     """What XCR0 and CR4 forbid raises #UD, as on such a CPU."""
     for model, status in ((f"host,-{feature}", -4), (f"x86-64-v1,+{feature}", 0)):
-        result = native.run([*noahpy_command(), "--cpu", model, compile_c(SOURCE), "run", feature])
+        result = native.run([*noahpy_command(), "--cpu", model, build("cpu", "dynamic"), "run", feature])
         assert result.status == (125 if flavour == "PVM" else status)
 
 

@@ -10,22 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.guest.conftest import VARIANTS
+
 if TYPE_CHECKING:
     from tests.conftest import Engine, Result
 
 HERE = Path(__file__).parent
 
-# A test misuses calls by design, and compilers see some of it.
-WARNINGS = [
-    f"-Wno-{name}" for name in ("nonnull", "stringop-overflow", "stringop-overread", "array-bounds", "infinite-recursion")
-]
-VARIANTS = {
-    "dynamic": ("gcc", WARNINGS),
-    "static": ("gcc", [*WARNINGS, "-static"]),
-    "static-pie": ("gcc", [*WARNINGS, "-static-pie"]),
-    "no-pie": ("gcc", [*WARNINGS, "-no-pie"]),
-    "musl": ("musl-gcc", [*WARNINGS, "-static"]),
-}
 SPECIAL = {"death", "entry_state", "int80"}
 # What depends on how the program was linked and loaded is tried in every way, the rest in one.
 EVERY_VARIANT = {"auxv", "big_bss", "brk", "code", "hide", "segment_bases", "vdso", "vector_state"}
@@ -65,15 +56,6 @@ def check_end(result: Result, status: int) -> None:
     """The program printed nothing and ended like this."""
     assert (result.stdout + result.stderr).decode(errors="replace") == ""
     assert result.status == status
-
-
-@pytest.fixture
-def build(compile_c: Callable[..., Path]) -> Callable[[str, str], Path]:
-    def build(name: str, variant: str) -> Path:
-        compiler, flags = VARIANTS[variant]
-        return compile_c(HERE / f"{name}.c", *flags, *(["-lm"] if name == "death" else []), cc=compiler)
-
-    return build
 
 
 @pytest.mark.parametrize(("name", "variant"), PROGRAMS)

@@ -1,7 +1,8 @@
 """What the lab is made of, from Debian's packages alone: QEMU, a kernel with kvm-amd, and a root file system.
 
 Nothing is installed: apt resolves for a system that has no package at all, `dpkg-deb` unpacks, and `mke2fs -d` fills the
-disk. Programs of the tree are started by the tree's own ld.so, so the host's libraries do not matter.
+disk. Programs of the tree are started by the tree's own ld.so, so the host's libraries do not matter, nor does its release:
+from apt's sources comes only which mirror there is.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-QEMU = ["qemu-system-x86", "e2fsprogs"]
+RELEASE = "bookworm"
+# For QEMU 10: in 7.2, a machine of two CPUs whose kernel ran two VMs froze or panicked (corrupted stack end).
+BACKPORTS = "bookworm-backports"
+QEMU = [f"{name}/{BACKPORTS}" for name in ("qemu-system-x86", "qemu-system-common", "qemu-system-data", "seabios")]
 KERNEL = "linux-image-amd64"
 ROOT = (
     "python3", "python3-cffi-backend", "python3-psutil", "python3-pytest", "python3-pytest-timeout", "python3-pytest-xdist",
     "base-files", "base-passwd", "bash", "bsdextrautils", "busybox-static", "bzip2", "coreutils", "dash", "diffutils",
-    "findutils", "gawk", "grep", "gzip", "musl", "procps", "sed", "tar", "util-linux", "xz-utils", "zip",
+    "e2fsprogs", "findutils", "gawk", "grep", "gzip", "musl", "procps", "sed", "tar", "util-linux", "xz-utils", "zip",
 )  # fmt: skip
 MODULES = "virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "9pnet_virtio", "9p", "overlay", "kvm-amd"
 
@@ -63,24 +67,32 @@ class Parts:
         for number, module in enumerate(_with_dependencies(unpacked, MODULES)):
             (self.modules / f"{number:02}-{module.name.partition('.')[0]}.ko").write_bytes(_content(module))
         self._fill_disk()
-        for done in (unpacked, self._folder / "packages"):
+        for done in (unpacked, self._folder / "packages", self._folder / "lists"):
             shutil.rmtree(done)
         mark.write_text(self._recipe)
 
     def _download(self) -> Iterator[Path]:
-        archives = self._folder / "packages"
-        (archives / "partial").mkdir(parents=True)
-        nothing = self._folder / "packages" / "status"
+        archives, lists = self._folder / "packages", self._folder / "lists"
+        for folder in (archives, lists):
+            (folder / "partial").mkdir(parents=True)
+        nothing = archives / "status"
         nothing.touch()
+        sources = archives / "mirror.list"
+        sources.write_text("".join(f"deb [arch=amd64] {_mirror()} {suite} main\n" for suite in (RELEASE, BACKPORTS)))
         options = {
             "APT::Install-Recommends": "false",
             "APT::Sandbox::User": "root",  # apt's own user can't enter a home directory
             "Debug::NoLocking": "true",
             "Dir::Cache": archives,
             "Dir::Cache::Archives": archives,
+            "Dir::Etc::PreferencesParts": archives / "partial",
+            "Dir::Etc::SourceList": sources,
+            "Dir::Etc::SourceParts": archives / "partial",
+            "Dir::State::Lists": lists,
             "Dir::State::Status": nothing,
         }
         settings = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+        _run(["apt-get", "-qq", *settings, "update"])
         _run(["apt-get", "-qq", "--yes", "--download-only", *settings, "install", *QEMU, KERNEL, *ROOT])
         return archives.glob("*.deb")
 
@@ -94,6 +106,19 @@ class Parts:
         features = "^has_journal,^metadata_csum,^resize_inode"
         mke2fs = self.command("sbin/mke2fs", "-q", "-F", "-t", "ext4", "-O", features, "-d", str(self.tree))
         _run([*mke2fs, str(self.disk), _DISK])
+
+
+def _mirror() -> str:
+    """Where this machine's packages come from."""
+    fields = "$(ORIGIN) $(LABEL) $(REPO_URI)"
+    found = subprocess.run(
+        ["apt-get", "indextargets", "--format", fields, "Created-By: Packages"], capture_output=True, text=True
+    )
+    for line in found.stdout.splitlines():
+        origin, label, uri = line.split(" ", 2)
+        if origin == label == "Debian":
+            return uri
+    raise SystemExit("lab: Debian is not among apt's sources, or there was no apt-get update")
 
 
 def _unpack(package: Path, folder: Path) -> None:
