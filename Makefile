@@ -88,7 +88,7 @@ $(VENV)/base: always
 	@.ci/venv $(PYTHON) $(VENV)
 
 $(VENV)/built: $(VENV)/base $(NATIVE) native/build.py pyproject.toml noahpy/bin/noahpy
-	$(PIP) --no-build-isolation --no-deps $(EDITABLE) .
+	$(PIP) --no-build-isolation $(EDITABLE) .
 	@touch $@
 
 $(VENV)/tests: $(VENV)/built tests/packages.txt tests/requirements.txt .cache/busybox-static

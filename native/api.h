@@ -87,8 +87,9 @@ struct vcpu {
     int number;
 };
 
-enum { ENGINE_KVM };
-/* Opens an engine: KVM's device. 0, or negative errno: engine_error() says what it was about. */
+enum { ENGINE_KVM, ENGINE_SIM };
+/* Opens an engine: KVM's device, or the library of Unicorn, which simulates a CPU. 0, or negative errno: engine_error()
+ * says what it was about. */
 int engine_open(int kind, const char *path);
 
 struct cpuid_entry { /* struct kvm_cpuid_entry2 */
@@ -97,7 +98,7 @@ struct cpuid_entry { /* struct kvm_cpuid_entry2 */
 /* The `*count` leaves that CPUID is to show; to be changed, if at all, before the first vcpu_create(), which fails if that
  * can't be. */
 struct cpuid_entry *engine_cpuid(int *count);
-const char *engine_flavour(void); /* "PVM" or "VMX/SVM": known after the first vcpu_create */
+const char *engine_flavour(void); /* "PVM" or "VMX/SVM" (known after the first vcpu_create), "Unicorn 2.1" */
 const char *engine_error(void);
 struct vcpu *vcpu_create(void);   /* NULL: engine_error() */
 int vcpu_run(struct vcpu *);      /* EXIT_*; finishes fast calls by itself */
@@ -119,6 +120,7 @@ long engine_fork(struct vcpu *cpu, const void *clone_args, size_t size);
 /* The same around a fork(2) of Python's, for a process of several threads. */
 int engine_fork_prepare(struct vcpu *cpu);
 int engine_fork_child(struct vcpu *cpu);
+void engine_fork_parent(void); /* after it, and where it failed */
 /* Nanoseconds of one exit and re-entry, the median of `rounds` on a scratch vCPU. */
 double engine_exit_cost(int rounds);
 

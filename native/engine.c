@@ -10,10 +10,11 @@
 #include <unistd.h>
 
 #include "fast.h"
+#include "tree.h"
 
 enum { FAILED = 125 }; /* exit status of noahpy's own */
 
-static const struct engine *const engines_[] = {[ENGINE_KVM] = &kvm_engine};
+static const struct engine *const engines_[] = {[ENGINE_KVM] = &kvm_engine, [ENGINE_SIM] = &sim_engine};
 const struct engine *engine_;
 static char error_[160];
 static uint64_t xstate_features_;
@@ -37,7 +38,9 @@ int engine_open(int kind, const char *path) {
     return error;
 }
 
-struct cpuid_entry *engine_cpuid(int *count) { return engine_->cpuid(count); }
+struct cpuid_entry *engine_cpuid(int *count) {
+    return engine_->cpuid(count);
+}
 const char *engine_flavour(void) { return engine_->flavour(); }
 
 /* ---- CPUs ---- */
@@ -47,6 +50,17 @@ struct vcpu *vcpu_create(void) {
 }
 void vcpu_destroy(struct vcpu *v) { engine_->destroy(v); }
 
+/* Runs until an exit that is not a call which C finishes. */
+static int run(struct vcpu *v) {
+    v->number = -1;
+    for (;;) {
+        int exit = engine_->run(v);
+        if (exit != EXIT_SYSCALL || !fast_finish(v)) return exit;
+        if (v->number >= 0 && *signal_caught()) return EXIT_SIGNAL;
+        v->number = -1;
+    }
+}
+
 /* After EXIT_FORKED the exit that it came before is told: kept here until then. */
 static int kept_exit_ = -1;
 
@@ -54,7 +68,7 @@ int vcpu_run(struct vcpu *v) {
     int exit = kept_exit_;
     kept_exit_ = -1;
     if (exit >= 0) return exit;
-    exit = engine_->run(v);
+    exit = run(v);
     if (!fast_forked()) return exit;
     kept_exit_ = exit;
     return EXIT_FORKED;
@@ -92,14 +106,24 @@ int vcpu_settle_xstate(struct vcpu *v) { return engine_->settle_xstate(v); }
 /* ---- fork ---- */
 
 int engine_fork_prepare(struct vcpu *cpu) { return engine_->fork_prepare(cpu); }
-int engine_fork_child(struct vcpu *cpu) { return engine_->fork_child(cpu); }
+int engine_fork_child(struct vcpu *cpu) {
+    int error = engine_->fork_child(cpu);
+    if (!error) tree_born();
+    return error;
+}
+
+void engine_fork_parent(void) {
+    if (engine_->fork_parent) engine_->fork_parent();
+}
 
 long engine_fork(struct vcpu *cpu, const void *clone_args, size_t size) {
     int error = engine_->fork_prepare(cpu);
     if (error) return error;
     long pid = syscall(SYS_clone3, clone_args, size);
-    if (pid < 0) return -errno;
-    if (pid == 0 && engine_->fork_child(cpu)) {
+    if (pid) {
+        if (pid < 0) pid = -errno;
+        engine_fork_parent();
+    } else if (engine_fork_child(cpu)) {
         dprintf(STDERR_FILENO, "noahpy: no VM for a child process: %s\n", error_);
         _exit(FAILED);
     }

@@ -22,7 +22,7 @@ struct engine {
     void (*lowered)(bool code);
     struct vcpu *(*create)(void);
     void (*destroy)(struct vcpu *);
-    int (*run)(struct vcpu *);
+    int (*run)(struct vcpu *); /* until its next exit */
     /* Points a CPU to user code that makes system calls for ever. */
     int (*call_for_ever)(struct vcpu *);
     int (*get_xstate)(struct vcpu *, void *area);
@@ -33,9 +33,10 @@ struct engine {
     /* Around a fork: before, and in the child, where `cpu` goes on. */
     int (*fork_prepare)(struct vcpu *cpu);
     int (*fork_child)(struct vcpu *cpu);
+    void (*fork_parent)(void); /* or where it failed; NULL: nothing to do */
 };
 
-extern const struct engine kvm_engine;
+extern const struct engine kvm_engine, sim_engine;
 
 extern const struct engine *engine_; /* the open one, or NULL */
 

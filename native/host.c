@@ -33,6 +33,11 @@ volatile int *signal_caught(void) { return &mine_.caught; }
 
 void signal_kicks(volatile uint8_t *immediate_exit) { mine_.kick = immediate_exit; }
 
+static void (*stop_)(void);
+static bool (*fault_)(uint64_t, long long *);
+
+void signal_stops(void (*stop)(void), bool (*fault)(uint64_t, long long *)) { stop_ = stop, fault_ = fault; }
+
 long host_syscall(long number, long a, long b, long c, long d, long e, long f) {
     const long args[6] = {a, b, c, d, e, f};
     long result = syscall_unless(&mine_.caught, number, args);
@@ -71,6 +76,7 @@ static void keep(int number, const siginfo_t *info) {
     if (!(mine_.caught >> place & 1)) mine_.info[place] = *info;
     __atomic_or_fetch(&mine_.caught, 1 << place, __ATOMIC_SEQ_CST);
     if (mine_.kick) *mine_.kick = 1;
+    if (stop_) stop_();
 }
 
 static void caught(int number, siginfo_t *info, void *context) {
@@ -80,7 +86,7 @@ static void caught(int number, siginfo_t *info, void *context) {
         uint64_t resume = copy_fixup(regs[REG_RIP]);
         if (resume) {
             regs[REG_RIP] = resume;
-        } else { /* the VMM's own fault: die of it */
+        } else if (!fault_ || !fault_((uint64_t)info->si_addr, regs)) { /* the VMM's own fault: die of it */
             signal(number, SIG_DFL);
         }
         return;

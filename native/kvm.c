@@ -12,11 +12,9 @@
 #include <unistd.h>
 
 #include "engine.h"
-#include "fast.h"
 #include "hidden.h"
 #include "host.h"
 #include "pagetable.h"
-#include "tree.h"
 
 static int kvm_ = -1, vm_ = -1;
 
@@ -271,8 +269,10 @@ static int unexpected(const struct kvm_vcpu *v) {
     return EXIT_ERROR;
 }
 
-static int run_once(struct kvm_vcpu *v) {
+static int run(struct vcpu *seen) {
+    struct kvm_vcpu *v = (struct kvm_vcpu *)seen;
     enum state state;
+    signal_kicks(&v->run->immediate_exit);
     if (*signal_caught()) return EXIT_SIGNAL;
     enter(v);
     int failed = ioctl(v->fd, KVM_RUN, 0) ? errno : 0;
@@ -285,18 +285,6 @@ static int run_once(struct kvm_vcpu *v) {
     if (failed == EFAULT) return EXIT_MEMORY;
     fail(-failed, "KVM_RUN: %s", strerror(failed));
     return EXIT_ERROR;
-}
-
-static int run(struct vcpu *seen) {
-    struct kvm_vcpu *v = (struct kvm_vcpu *)seen;
-    seen->number = -1;
-    for (;;) {
-        signal_kicks(&v->run->immediate_exit); /* a fork has made it anew */
-        int exit = run_once(v);
-        if (exit != EXIT_SYSCALL || !fast_finish(seen)) return exit;
-        if (seen->number >= 0 && *signal_caught()) return EXIT_SIGNAL;
-        seen->number = -1;
-    }
 }
 
 /* ---- fork ---- */
@@ -338,7 +326,6 @@ static int fork_child(struct vcpu *cpu) {
     if (!error) error = vcpu_open(v);
     hidden_narrow(&guest);
     if (error) return error;
-    tree_born();
     *cpu->regs = saved_.regs;
     return xstate_set(cpu, saved_.xstate, xstate_size());
 }

@@ -21,12 +21,15 @@ OPTIONS = (
     ("-E", "--env", "VAR=VALUE", "set VAR in PROGRAM's environment"),
     ("-U", "--unset", "VAR", "remove VAR from PROGRAM's environment"),
     ("-a", "--argv0", "NAME", "what PROGRAM finds as its own name"),
+    ("", "--engine", "NAME", "kvm: a VM, sim: a simulated CPU, auto: what there is"),
+    ("-q", "--quiet", "", "do not say that the CPU is simulated"),
     ("", "--cpu", "MODEL", "x86-64-v1 to -v4 or host, then ,+FEATURE or ,-FEATURE"),
     ("", "--no-aslr", "", "put PROGRAM at the same addresses in every run"),
     ("", "--no-fast", "", "serve every system call in Python, none in C"),
     ("-h", "--help", "", "print this and exit"),
     ("-V", "--version", "", "print the version and exit"),
 )
+ENGINES = ("kvm", "sim", "auto")
 # Name, possible first arguments, what it does.
 COMMANDS = (
     ("doctor", "[--json]", "say whether programs can run here"),
@@ -49,12 +52,14 @@ def isolate() -> None:
 class Options:
     """How the guest is run."""
 
-    __slots__ = ("aslr", "fast", "cpu")
+    __slots__ = ("aslr", "engine", "fast", "quiet", "cpu")
 
     def __init__(self) -> None:
         self.aslr = True
+        self.engine = "auto"
         self.fast = True
         self.cpu: Cpu | None = None
+        self.quiet = False
 
 
 def main(args: list[str]) -> NoReturn:
@@ -95,6 +100,12 @@ def _main(args: list[str]) -> int:
             from .cpu import Cpu
 
             options.cpu = Cpu(value)
+        elif option == "--engine":
+            if value not in ENGINES:
+                raise _usage(f"--engine is {', '.join(ENGINES)}, not '{value}'")
+            options.engine = value
+        elif option == "--quiet":
+            options.quiet = True
         elif option == "--no-aslr":
             options.aslr = False
         elif option == "--no-fast":

@@ -45,7 +45,7 @@ def start(program: bytes, argv: list[bytes], envp: list[bytes], options: Options
     table = Table(lazy=start_image.used(), compiled=start_image.entry)
     gc.freeze()  # what is there stays: a collection would only copy pages that forked processes share
     gc.enable()
-    signals = kvm.open_machine(PLAIN if options.fast else {})
+    signals = kvm.open_machine(PLAIN if options.fast else {}, options.engine, quiet=options.quiet)
     if options.cpu:
         vdso.replace(dict(zip((AT_HWCAP, AT_HWCAP2), kvm.shape_cpu(options.cpu), strict=True)))
     _hold_proc()

@@ -27,7 +27,7 @@ signal.pthread_sigmask(signal.SIG_SETMASK, [])
 # Set for a sanitized noahpy (make asan): the sanitizer's library is for noahpy, not for pytest's children and not for guests.
 PRELOAD = os.environ.pop("LD_PRELOAD", None)
 UNSET_PRELOAD = ["--unset", "LD_PRELOAD"] if PRELOAD else []
-OPTIONS = {"kvm": [], "kvm-nofast": ["--no-fast"]}
+OPTIONS = {"kvm": ["--engine=kvm"], "kvm-nofast": ["--engine=kvm", "--no-fast"], "sim": ["--engine=sim"]}
 # On a slow machine (tests/lab): how much longer than usual a program may take.
 PATIENCE = float(os.environ.get("NOAHPY_PATIENCE", "1"))
 
@@ -81,22 +81,33 @@ def noahpy_command() -> list[str]:
     return [str(script)] if script.exists() else [sys.executable, "-m", "noahpy"]
 
 
+def _need(engine: str) -> None:
+    """Skips where there is no such engine, or fails if NOAHPY_REQUIRE names it."""
+    result = subprocess.run([*Engine(engine).command, "true"], env=Engine(engine).environment(), capture_output=True, text=True)
+    if result.returncode:
+        why = f"no {engine}: {result.stdout}{result.stderr}"
+        if engine in os.environ.get("NOAHPY_REQUIRE", "").split(","):
+            pytest.fail(why, pytrace=False)
+        pytest.skip(why)
+
+
 @pytest.fixture(scope="session")
 def kvm() -> None:
-    """Needs a working KVM: skips, or fails if NOAHPY_REQUIRE=kvm says that there is one."""
-    result = subprocess.run([*noahpy_command(), "doctor"], env=Engine("kvm").environment(), capture_output=True)
-    if result.returncode:
-        why = (result.stdout + result.stderr).decode()
-        if os.environ.get("NOAHPY_REQUIRE") == "kvm":
-            pytest.fail(f"no KVM, though NOAHPY_REQUIRE=kvm:\n{why}", pytrace=False)
-        pytest.skip(f"no KVM: {why}")
+    """Needs a working KVM."""
+    _need("kvm")
 
 
-@pytest.fixture(params=["native", "kvm", "kvm-nofast"])
+@pytest.fixture(scope="session")
+def sim() -> None:
+    """Needs the simulated CPU."""
+    _need("sim")
+
+
+@pytest.fixture(params=["native", *OPTIONS])
 def engine(request: pytest.FixtureRequest) -> Engine:
     """Each way to run a program in turn."""
     if request.param != "native":
-        request.getfixturevalue("kvm")
+        request.getfixturevalue(request.param.partition("-")[0])
     return Engine(request.param)
 
 

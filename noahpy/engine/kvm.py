@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from functools import partial
 
     from ..cpu import Cpu as Model
+    from ..doctor import Problem
 else:
     from _functools import partial  # functools itself imports much
 
@@ -145,12 +146,14 @@ class Cpu:
             pid = os.fork()
         except OSError as error:
             errno: int = error.args[0]
-            return -errno
+            pid = -errno
         if pid == 0:
             if lib.engine_fork_child(self.vcpu):
                 os.write(2, f"noahpy: no VM for a child process: {ffi.string(lib.engine_error()).decode()}\n".encode())
                 os._exit(FAILED)
             self.bind()
+        else:
+            lib.engine_fork_parent()
         return pid
 
     def fork(self, arguments: bytes) -> int:
@@ -193,12 +196,20 @@ class Signals:
         return number, bytes(ffi.buffer(self._info))
 
 
-def open_machine(plain: dict[int, tuple[list[int], bool]]) -> Signals:
-    """Make the VM that shows the window. `plain` are the calls that C may finish (linux_abi.index.PLAIN)."""
+def open_machine(plain: dict[int, tuple[list[int], bool]], engine: str = "auto", *, quiet: bool = False) -> Signals:
+    """Make the machine that shows the window. `plain` are the calls that C may finish (linux_abi.index.PLAIN).
+
+    `engine`: kvm, sim, or auto, which is KVM where there is one and says so where not, unless `quiet`.
+    """
     signals = Signals()
-    error = lib.engine_open(lib.ENGINE_KVM, DEVICE.encode())
-    if error:
-        raise EngineError(-error)
+    if engine != "sim":
+        error = lib.engine_open(lib.ENGINE_KVM, DEVICE.encode())
+        if error and engine == "kvm":
+            raise EngineError(-error)
+        if error:
+            _open_instead(EngineError(-error), quiet)
+    else:
+        _open_simulation()
     lib.tree_start()  # without it (RLIMIT_FSIZE, no memory) nobody sees who runs
     lib.fast_thread(bool(plain))
     for number, (kinds, opens) in plain.items():
@@ -225,6 +236,23 @@ def shape_cpu(cpu: Model) -> tuple[int, int]:
     for leaf in leaves:
         leaf.eax, leaf.ebx, leaf.ecx, leaf.edx = table[leaf.function, leaf.index]
     return hwcaps(table)
+
+
+def _open_simulation() -> None:
+    from . import sim
+
+    error = lib.engine_open(lib.ENGINE_SIM, sim.library().encode())
+    if error:
+        raise CannotRun(f"the software engine: {ffi.string(lib.engine_error()).decode()}")
+
+
+def _open_instead(failure: EngineError, quiet: bool) -> None:
+    try:
+        _open_simulation()
+    except CannotRun as error:
+        raise failure from error
+    if not quiet:
+        os.write(2, f"noahpy: {failure.why.what}; the CPU is simulated, and slow\n".encode())
 
 
 def probe() -> dict[str, object]:

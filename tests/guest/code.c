@@ -1,4 +1,4 @@
-/* Code made at run time: written then executed, changed in place, moved, shared with a second mapping. */
+/* Code made at run time: written then executed, changed in place, moved. */
 #include "check.h"
 
 enum { RW = PROT_READ | PROT_WRITE, RX = PROT_READ | PROT_EXEC };
@@ -29,16 +29,8 @@ int main(void) {
     emit(p + PAGE - 3, 77); /* an instruction across two pages */
     CHECK(((function *)(p + PAGE - 3))() == 77);
 
-    int fd = memfd_create("code", 0);
-    CHECK(ftruncate(fd, PAGE) == 0);
-    char *w = mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0), *x = mmap(NULL, PAGE, RX, MAP_SHARED, fd, 0);
-    CHECK(w != MAP_FAILED && x != MAP_FAILED);
-    for (int i = 0; i < 200; i++) { /* one that writes by another address */
-        emit(w, i + 1000);
-        CHECK(((function *)x)() == i + 1000);
-    }
-    CHECK(pwrite(fd, "\xb8\x05\0\0\0\xc3", 6, 0) == 6 && ((function *)x)() == 5); /* or through the file */
-
-    char *moved = mremap(x, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p);
-    CHECK(moved == p && ((function *)p)() == 5);
+    char *moved = mremap(p, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + PAGE);
+    CHECK(moved == p + PAGE);
+    emit(moved, 9);
+    CHECK(((function *)moved)() == 9);
 }

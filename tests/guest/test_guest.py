@@ -51,6 +51,25 @@ DEATHS = {
     signal.SIGXFSZ: "file_too_large",
 }
 
+# What Unicorn's CPU does not do, of programs and of deaths.
+SIM_LACKS = {
+    "faults_exact": "no alignment checks, no exceptions of SSE",
+    "unaligned_sse": "no alignment checks",
+    "unaligned_with_ac": "no alignment checks",
+    "float_trap": "no exceptions of SSE",
+    "stack_non_canonical": "#GP where a CPU has #SS",
+    "code_shared": "code that is written at another address stays what it was",
+}
+
+
+@pytest.fixture(autouse=True)
+def _lacks(request: pytest.FixtureRequest) -> None:
+    """Expects what is in SIM_LACKS to fail there."""
+    parameters = getattr(request.node, "callspec", None)
+    name = parameters and parameters.params.get("name")
+    if name in SIM_LACKS and parameters.params.get("engine") == "sim":
+        request.applymarker(pytest.mark.xfail(strict=True, reason=SIM_LACKS[name]))
+
 
 def check_end(result: Result, status: int) -> None:
     """The program printed nothing and ended like this."""

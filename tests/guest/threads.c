@@ -47,7 +47,9 @@ static void fork_beside_a_thread(void) {
     pthread_t waiter;
     CHECK(pthread_create(&waiter, NULL, wait_for_stop, NULL) == 0);
     for (int i = 0; i < 5; i++) {
+        pthread_mutex_lock(&mutex); /* else the other thread may be about to unlock it, which in the child nobody does */
         pid_t child = fork();
+        pthread_mutex_unlock(&mutex);
         if (child == 0) {
             CHECK(syscall(SYS_gettid) == getpid());
             in_parallel();
