@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 
 #include "kvm.h"
+#include "operand.h"
 #include "pagetable.h"
 
 enum { KERNEL_CS = 0x10, USER_DS = 0x2b, USER_CS = 0x33, TSS_SELECTOR = 0x40 };
@@ -27,7 +28,7 @@ static const uint8_t SYSRET_CODE[] = {0x48, 0x0f, 0x07};      /* sysretq */
 static const uint8_t IRET_CODE[] = {0x48, 0xcf};              /* iretq */
 static const uint8_t PROBE_CODE[] = {0x0f, 0x05, 0xeb, 0xfc}; /* 1: syscall; jmp 1b */
 
-enum { VECTOR_BP = 3, VECTOR_OF = 4, VECTOR_UD = 6, VECTOR_GP = 13 };
+enum { VECTOR_BP = 3, VECTOR_OF = 4, VECTOR_UD = 6, VECTOR_SS = 12, VECTOR_GP = 13 };
 /* #DF #TS #NP #SS #GP #PF #AC #CP #VC #SX push an error code. */
 static const uint32_t HAS_ERROR_CODE = 1 << 8 | 0x1f << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30;
 
@@ -169,6 +170,22 @@ int flavour_settle(struct kvm_vcpu *v) {
     return error;
 }
 
+/* PVM emulates what raises #GP, and says #UD of what it cannot emulate. The CPU says #GP of INT n, where no gate is for CPL 3,
+ * and #GP or #SS of a non-canonical address. */
+static void correct_undefined(struct kvm_vcpu *v) {
+    uint8_t code[15];
+    size_t size = window_read(code, v->seen.regs->rip, sizeof code);
+    uint64_t address;
+    bool stack;
+    if (size >= 2 && code[0] == 0xcd) {
+        v->seen.vector = VECTOR_GP;
+        v->seen.error_code = (uint32_t)code[1] << 3 | 2;
+    } else if (operand_address(code, size, &v->seen, &address, &stack) && (address + (1ull << 47)) >> 48) {
+        v->seen.vector = stack ? VECTOR_SS : VECTOR_GP;
+        v->seen.error_code = 0;
+    }
+}
+
 /* The exception's frame as the CPU pushed it at the top of the exception stack (SDM vol. 3, 6.14.2). */
 static void read_frame(struct kvm_vcpu *v, unsigned vector) {
     v->seen.vector = vector;
@@ -181,12 +198,7 @@ static void read_frame(struct kvm_vcpu *v, unsigned vector) {
     v->seen.regs->rip = v->frame[0];
     v->seen.regs->rflags = v->frame[2];
     v->seen.regs->rsp = v->frame[3];
-    /* PVM says #UD of INT n; the CPU says #GP where no gate is for CPL 3. */
-    uint8_t code[2];
-    if (vector == VECTOR_UD && window_read(code, v->frame[0], 2) == 2 && code[0] == 0xcd) {
-        v->seen.vector = VECTOR_GP;
-        v->seen.error_code = (uint32_t)code[1] << 3 | 2;
-    }
+    if (vector == VECTOR_UD && flavour_ == PVM) correct_undefined(v);
 }
 
 enum state flavour_leave(struct kvm_vcpu *v) {

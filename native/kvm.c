@@ -237,10 +237,10 @@ static void enter(struct kvm_vcpu *v) {
 }
 
 static int leave(struct kvm_vcpu *v, enum state *state) {
-    *state = flavour_leave(v);
-    if (v->load || v->save) xstate_leave(v, *state == AT_EXCEPTION);
     v->seen.fs_base = v->run->s.regs.sregs.fs.base;
     v->seen.gs_base = v->run->s.regs.sregs.gs.base;
+    *state = flavour_leave(v);
+    if (v->load || v->save) xstate_leave(v, *state == AT_EXCEPTION);
     return *state == AT_CALL ? EXIT_SYSCALL : *state == AT_EXCEPTION ? EXIT_FAULT : EXIT_SIGNAL;
 }
 

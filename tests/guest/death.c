@@ -201,6 +201,12 @@ ASM(bad_interrupt_return, "pushq $0; pushq $0; pushq $0; pushq $0x10; pushq $0; 
 ASM(stack_non_canonical, "mov $1, %eax; shl $62, %rax; mov %rax, %rsp; push %rax")
 ASM(stack_null, "xor %esp, %esp; push %rax")
 ASM(lock_prefix, "lock; nop")
+ASM(non_canonical_vector, "mov $1, %eax; shl $62, %rax; pcmpistri $0, 8(%rax), %xmm0")
+ASM(stack_non_canonical_index, "mov $1, %eax; shl $62, %rax; movlpd (%rsp,%rax), %xmm1")
+ASM(non_canonical_avx, "mov $1, %eax; shl $62, %rax; vpcmpeqb (%rax), %ymm0, %ymm1")
+ASM(non_canonical_avx_high, "mov $1, %r9d; shl $60, %r9; vmovdqu 16(%r9,%rcx,8), %ymm9")
+ASM(stack_non_canonical_vector, "mov $1, %eax; shl $62, %rax; xchg %rax, %rbp; movlpd 8(%rbp), %xmm1")
+ASM(undefined_with_operand, "mov $1, %eax; shl $62, %rax; .byte 0x0f, 0xb9, 0x00")
 ASM(non_canonical_jump, "mov $1, %eax; shl $47, %rax; jmp *%rax")
 
 static void raise_kill(void) { raise(SIGKILL); }
@@ -242,6 +248,12 @@ static const struct {
     CASE(non_canonical_load),
     CASE(non_canonical_call),
     CASE(non_canonical_jump),
+    CASE(non_canonical_vector),
+    CASE(stack_non_canonical_index),
+    CASE(non_canonical_avx),
+    CASE(non_canonical_avx_high),
+    CASE(stack_non_canonical_vector),
+    CASE(undefined_with_operand),
     CASE(divide_by_zero),
     CASE(divide_overflow),
     CASE(stack_overflow),
