@@ -31,10 +31,10 @@ def compare(engine: Engine, native: Engine, folder: Path, count: int, seed: int)
         program.chmod(0o755)
         expected, said = end(native, program)
         status, output = end(engine, program)
-        if status in (126, 127):
-            assert expected in (None, -SIGSEGV)
-            assert output.startswith(b"noahpy: ")
-            assert output.count(b"\n") == 1
+        if output.startswith(b"noahpy: "):
+            assert (status in (126, 127), output.count(b"\n")) == (True, 1)
+            # The guest's address space is half as large as the host's: docs/design.md, D1.
+            assert expected in (None, -SIGSEGV) or b"outside of the address space" in output
             seen["refused"] += 1
         else:
             assert (status, output) == (expected, said)
@@ -50,7 +50,7 @@ def test_mutants(native: Engine, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("kvm")
-@pytest.mark.parametrize("seed", range(4, 14))
+@pytest.mark.parametrize("seed", range(4, 44))
 def test_many_mutants(native: Engine, tmp_path: Path, seed: int) -> None:
-    seen = compare(Engine("kvm"), native, tmp_path, 1000, seed)
-    assert min(seen["ran"], seen["refused"]) > 100
+    seen = compare(Engine("kvm"), native, tmp_path, 250, seed)
+    assert min(seen["ran"], seen["refused"]) > 25

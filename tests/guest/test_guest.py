@@ -31,7 +31,8 @@ SEGV, BUS, ILL, FPE, TRAP = signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal
 DEATHS = {
     SEGV: """
         null_load null_store null_call kernel_load kernel_call beyond_user_space non_canonical_load non_canonical_call
-        non_canonical_vector non_canonical_avx non_canonical_avx_high non_canonical_jump stack_overflow small_stack store_to_text store_to_constant call_data call_stack unaligned_sse
+        non_canonical_vector non_canonical_avx non_canonical_avx_high non_canonical_jump stack_overflow small_stack
+        store_to_text store_to_constant call_data call_stack unaligned_sse
         store_after_protect load_after_protect load_after_unmap load_after_move load_after_shrink load_after_brk
         store_after_map_over call_after_protect off_the_end syscall_at_the_end instruction_across_the_end
         halt interrupt_gate interrupt_page_fault interrupt_double_fault clear_interrupts set_interrupts
@@ -39,7 +40,10 @@ DEATHS = {
         invalidate_page write_back_caches sysret out_port out_port_dx in_port bad_selector bad_far_return
         bad_interrupt_return stack_null handler_ignored
     """,
-    BUS: "load_past_file store_past_file call_past_file load_truncated unaligned_with_ac stack_non_canonical stack_non_canonical_vector stack_non_canonical_index",
+    BUS: """
+        load_past_file store_past_file call_past_file load_truncated unaligned_with_ac
+        stack_non_canonical stack_non_canonical_vector stack_non_canonical_index
+    """,
     ILL: "undefined undefined_opcode undefined_with_operand lock_prefix",
     FPE: "divide_by_zero divide_overflow float_trap x87_trap",
     TRAP: "breakpoint single_step icebp",
