@@ -62,6 +62,10 @@ SIM_LACKS = {
     "unaligned_with_ac": "no alignment checks",
     "float_trap": "no exceptions of SSE",
     "stack_non_canonical": "#GP where a CPU has #SS",
+    "stack_non_canonical_vector": "#GP where a CPU has #SS",
+    "stack_non_canonical_index": "#GP where a CPU has #SS",
+    "non_canonical_avx": "no AVX",
+    "non_canonical_avx_high": "no AVX",
     "code_shared": "code that is written at another address stays what it was",
 }
 
