@@ -100,6 +100,11 @@ class Mappings:
         self.brk_start = self.brk_end = self.stack_start = 0
         self.lock_future = 0
         self._any_sealed = False
+        self.stack_room = 0  # bytes of the stack that Linux would not have mapped at the program's start
+
+    def counted(self) -> int:
+        """Bytes that RLIMIT_AS is for. A stack grows without our knowing, within what is mapped for it."""
+        return self.vmas.total - self.stack_room
 
     def set_limit(self, resource: int, soft: int) -> None:
         """A soft limit on memory: RLIMIT_AS, RLIMIT_DATA or RLIMIT_STACK, in bytes."""
@@ -135,7 +140,7 @@ class Mappings:
             start = self._place(addr, length, flags, page)
             end = start + length
             fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)
-            if vmas.total + length > self.as_limit:
+            if self.counted() + length > self.as_limit:
                 self._check_size(length, start if fixed else end, end)
             if self._any_sealed and fixed:
                 self._refuse_sealed(start, end)
@@ -282,7 +287,7 @@ class Mappings:
     def _check_size(self, length: int, start: int, end: int) -> None:
         """ENOMEM if `length` more bytes, of which [start, end) may be mapped already, exceed RLIMIT_AS."""
         replaced = sum([high - low for low, high in self.vmas.runs(start, end)])
-        if self.vmas.total + length - replaced > self.as_limit:
+        if self.counted() + length - replaced > self.as_limit:
             raise LinuxError(ENOMEM)
 
     def _refuse_sealed(self, start: int, end: int) -> None:

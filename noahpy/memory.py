@@ -43,6 +43,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .vma import Vma
 
+STACK_AT_START = 132 << 10  # as large as Linux makes it: a page of strings and room (setup_arg_pages() in fs/exec.c)
 LAZY_CHUNK = 64 << 20  # of a mapping of LAZY_BYTES or more, populated at once
 
 # Advice that lasts, as flags of a Vma: those that madvise(2) sets and those that it clears.
@@ -130,6 +131,7 @@ class AddressSpace(Mappings):
         base = self._size - page_up(gap) - self.aslr.pages("mmap", 1 << 28) * PAGE
         self.vmas.search_below(base)
         flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_NORESERVE | MAP_STACK
+        self.stack_room = max(0, size - STACK_AT_START)
         self.mmap(top - size, size, prot, flags | MAP_FIXED, -1, 0)
         self.stack_start = top - 1
 
@@ -405,7 +407,7 @@ class AddressSpace(Mappings):
         below = vmas.before(vma)
         if below is not None and below.prot and not below.flags & MAP_GROWSDOWN and start - below.end < STACK_GUARD_GAP:
             return None
-        if start < mmap_min_addr() or vma.end - start > self.stack_limit or vmas.total + vma.start - start > self.as_limit:
+        if start < mmap_min_addr() or vma.end - start > self.stack_limit or self.counted() + vma.start - start > self.as_limit:
             return None
         flags = vma.flags & (MAP_NORESERVE | MAP_LOCKED) | MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED
         length = vma.start - start

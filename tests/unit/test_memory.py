@@ -35,7 +35,7 @@ from linux_abi.uapi.mman import (
 from linux_abi.uapi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK
 from noahpy import mappings
 from noahpy.mappings import HUGE_PAGE
-from noahpy.memory import AddressSpace
+from noahpy.memory import STACK_AT_START, AddressSpace
 from noahpy.vma import STACK_GUARD_GAP
 from tests.unit.arena import ANON, ARENA, BASE, FETCH, PAGE, READ, RW, WINDOW, WRITE, at, check_book, errno_of, fill, same
 
@@ -315,7 +315,7 @@ def test_aslr(window):
 
 
 def test_address_space_limit(mm):
-    mm.set_limit(RLIMIT_AS, (1 << 20) + 4 * PAGE)
+    mm.set_limit(RLIMIT_AS, STACK_AT_START + 4 * PAGE)
     at = mm.mmap(0, 3 * PAGE, RW, ANON, -1, 0)
     assert errno_of(mm.mmap, 0, 2 * PAGE, RW, ANON, -1, 0) == -errno.ENOMEM
     assert mm.mmap(at - PAGE, 4 * PAGE, RW, ANON | MAP_FIXED, -1, 0) == at - PAGE
