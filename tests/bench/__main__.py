@@ -61,11 +61,33 @@ def outside(*argv: str | Path) -> Callable[[list[str]], float]:
     return measure
 
 
+def shell_script() -> Path:
+    """200 lines of shell that fork 100 times: 60 command substitutions, 20 pipes of a subshell and a builtin."""
+    lines = []
+    for i in range(20):
+        lines += [
+            f"name=item{i} count=$(({i} * 3)) list=",
+            f'for word in one two three {i}; do list="$list $word"; done',
+            "case $name in item1*) kind=first ;; *) kind=other ;; esac",
+            "f() { [ $# -eq 2 ] && echo $1-$2; }",
+            "joined=$(f $name $kind)",
+            f"sum=$(echo $((count + {i})))",
+            "words=$(set -- $list; echo $#)",
+            "( echo $joined ) | while read line; do [ $line = $joined ] || exit 1; done",
+            f"[ $sum = {i * 4} ] && [ $words = 4 ] || exit 1",
+            ": ${missing:=$name} ${#joined} ${list%three*}",
+        ]
+    path = CACHE / "bench" / "forks.sh"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
 def benchmarks(program: Path) -> dict[str, Callable[[list[str]], float]]:
     names = subprocess.run([program], check=True, capture_output=True, text=True).stdout.splitlines()
     python = os.path.realpath(sys.executable)
     return {
         **{name: inside(program, name) for name in names},
+        "shell: 100 forks": outside("/bin/sh", shell_script()),
         "start: static program": outside(program, "nothing"),
         "start: python -S -c pass": outside(python, "-S", "-c", "pass"),
     }
