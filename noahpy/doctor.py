@@ -209,23 +209,46 @@ def _is_pie() -> bool:
         return file.read(18)[16] == 3
 
 
-def probe() -> dict[str, Any]:
-    """What the engine says of itself: available; then flavour and exit_us, else the problem (engine/kvm.py)."""
+def probe(engine: str) -> dict[str, Any]:
+    """What `engine` says of itself: available; then flavour and exit_us, else the problem (engine/kvm.py)."""
+    import json
+
+    source, sink = os.pipe()
+    child = os.fork()  # a process opens one engine
+    if not child:
+        os.write(sink, json.dumps(_probe(engine)).encode())
+        os._exit(0)
+    os.close(sink)
+    with open(source, "rb") as stream:
+        answer = stream.read()
+    os.waitpid(child, 0)
+    says: dict[str, Any] = json.loads(answer or '{"available": false, "problem": ["died", "trying it ended the process", ""]}')
+    return {**says, "problem": Problem(*says["problem"])} if "problem" in says else says
+
+
+def _probe(engine: str) -> dict[str, Any]:
     try:
         from .engine import kvm
 
-        return kvm.probe()
+        says: dict[str, Any] = kvm.probe(engine)
     except ImportError as error:
         what = f"noahpy's native part does not load: {error}"
-        return {"available": False, "problem": Problem("native-part", what, "in the sources: make build")}
+        says = {"available": False, "problem": Problem("native-part", what, "in the sources: make build")}
+    if not says["available"]:
+        problem = says["problem"]
+        says["problem"] = (problem.cause, problem.what, problem.helps)
+    return says
 
 
 def report() -> dict[str, Any]:
     """All that doctor knows, as --json prints it."""
     from . import __version__
 
-    engine = probe()
+    engine, simulation = probe("kvm"), probe("sim")
     found = [engine.pop("problem")] if not engine["available"] else []
+    missing = simulation.pop("problem", None)
+    if missing:
+        simulation["reason"] = str(missing)
     if address_space_limit() is not None and all(problem.cause != "address-space" for problem in found):
         found.append(_limited())
     if sys.maxsize < 1 << 32 or os.uname().machine != "x86_64":
@@ -235,6 +258,7 @@ def report() -> dict[str, Any]:
         "version": __version__,
         "ok": not found,
         "engine": engine,
+        "simulation": simulation,
         "python": {"version": sys.version.split()[0], "path": sys.executable, "pie": _is_pie()},
         "kernel": os.uname().release,
         "problems": [{"cause": problem.cause, "what": problem.what, "helps": problem.helps} for problem in found],
@@ -258,7 +282,9 @@ def _text(found: dict[str, Any]) -> str:
     rows = [("noahpy", found["version"])]
     if engine["available"]:
         rows += [("engine", f"KVM, {engine['flavour']}"), ("an exit costs", f"{engine['exit_us']:.1f} µs")]
+    simulation = found["simulation"]
     rows += [
+        ("simulated CPU", f"{simulation['flavour']} (--engine sim)" if simulation["available"] else simulation["reason"]),
         ("Python", f"{python['version']}, {'' if python['pie'] else 'not '}position-independent, {python['path']}"),
         ("kernel", found["kernel"]),
     ]
@@ -266,4 +292,6 @@ def _text(found: dict[str, Any]) -> str:
         rows += [("problem", problem["what"]), *([("what helps", problem["helps"])] if problem["helps"] else [])]
     if found["ok"]:
         rows.append(("verdict", "programs can run"))
+    elif simulation["available"]:
+        rows.append(("until then", "programs run on the simulated CPU, slowly"))
     return "".join(f"{name:14} {value}\n" for name, value in rows)

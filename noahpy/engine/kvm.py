@@ -23,7 +23,9 @@ _REGISTERS = 18
 
 
 class EngineError(CannotRun):
-    """There is no VM to be had, or the one that there is fails: by `errno`, 0 if none; `why` is a doctor's Problem."""
+    """There is no VM to be had, or the one that there is fails: by `errno`, 0 if none."""
+
+    why: Problem
 
     def __init__(self, errno: int) -> None:
         from ..doctor import diagnose
@@ -243,7 +245,9 @@ def _open_simulation() -> None:
 
     error = lib.engine_open(lib.ENGINE_SIM, sim.library().encode())
     if error:
-        raise CannotRun(f"the software engine: {ffi.string(lib.engine_error()).decode()}")
+        from ..doctor import Problem
+
+        raise CannotRun(Problem("unicorn", f"no simulated CPU: {ffi.string(lib.engine_error()).decode()}"))
 
 
 def _open_instead(failure: EngineError, quiet: bool) -> None:
@@ -255,13 +259,13 @@ def _open_instead(failure: EngineError, quiet: bool) -> None:
         os.write(2, f"noahpy: {failure.why.what}; the CPU is simulated, and slow\n".encode())
 
 
-def probe() -> dict[str, object]:
-    """What doctor tells of the engine: available; flavour and exit_us (one exit and re-entry, median of 200) or a problem."""
+def probe(engine: str) -> dict[str, object]:
+    """What doctor tells of it: available; flavour and exit_us (one exit and re-entry, median of 200), or why not."""
     from ..window import Window
 
     try:
         Window()
-        open_machine({})
+        open_machine({}, engine)
         Cpu()
     except CannotRun as error:
         return {"available": False, "problem": error.why}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
+from ..doctor import Problem
 from ..errors import CannotRun
 
 _LIBRARY = "unicorn/lib/libunicorn.so.2"
@@ -19,4 +20,6 @@ def library() -> str:
         path = os.path.join(folder or ".", _LIBRARY)
         if os.path.exists(path):
             return path
-    raise CannotRun("the software engine needs the Python package unicorn: python -m pip install unicorn")
+    raise CannotRun(
+        Problem("no-unicorn", "the simulated CPU needs the Python package unicorn", "python -m pip install unicorn")
+    )

@@ -52,8 +52,9 @@ class Scratch:
         return Outcome(result, self.picture)
 
 
-@pytest.fixture(params=["kvm", pytest.param("kvm-nofast", marks=pytest.mark.slow)])
-def guest(request: pytest.FixtureRequest, kvm: None) -> Engine:
+@pytest.fixture(params=["kvm", *(pytest.param(name, marks=pytest.mark.slow) for name in ("kvm-nofast", "sim"))])
+def guest(request: pytest.FixtureRequest) -> Engine:
+    request.getfixturevalue(request.param.partition("-")[0])
     return Engine(request.param)
 
 
