@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Engine
+from tests.conftest import Engine, noahpy_command
 
 DEVICE = os.makedev(10, 232)
 NO_DRIVER = os.makedev(10, 251)  # nothing registers this minor number
@@ -42,7 +43,7 @@ def told(command: list[str], env: dict[str, str] | None = None) -> dict[str, str
     run = native.run([*command, *noahpy, "true"], env=env)
     assert run.status == 125
     assert run.stdout == b""
-    report = native.run([*command, *noahpy, "doctor", "--json"], env=env)
+    report = native.run([*command, *noahpy_command(), "doctor", "--json"], env=env)
     assert report.status == 1
     (problem,) = json.loads(report.stdout)["problems"]
     assert run.stderr.decode() == f"noahpy: {problem['what']}: {problem['helps']}\n"
@@ -116,3 +117,31 @@ def test_a_kvm_that_refuses(kvm: None, compile_c: Callable[..., Path], fault: st
     problem = told([], {**os.environ, "LD_PRELOAD": str(library), "KVM_FAULT": fault})
     assert problem["cause"] == cause
     assert said in problem["what"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], b"noahpy: /dev/kvm is not KVM's: something else lies in its place; the CPU is simulated, and slow\n"),
+        (["--quiet"], b""),
+        (["--engine=sim"], b""),
+    ],
+)
+def test_without_kvm(sim: None, device: Callable[[int, int], Path], options: list[str], said: bytes) -> None:
+    """Programs run on the simulated CPU, which is said once."""
+    command = [*in_place_of_kvm(device(0, 0o666)), *noahpy_command(), *options]
+    assert Engine("native").run([*command, "sh", "-c", "echo $0 | cat; exit 3", "x"]) == (3, b"x\n", said)
+
+
+def test_neither_kvm_nor_unicorn(device: Callable[[int, int], Path]) -> None:
+    """The reason to tell is KVM's."""
+    library = next(path for path in map(Path, sys.path) if (path / "unicorn").is_dir()) / "unicorn"
+    command = in_place_of_kvm(
+        device(0, 0o666), "unshare", "--mount", "sh", "-c", f'mount -t tmpfs none {library} && exec "$@"', "sh"
+    )
+    result = Engine("native").run([*command, *noahpy_command(), "true"])
+    assert result.status == 125
+    assert result.stderr.startswith(b"noahpy: /dev/kvm is not KVM's")
+    result = Engine("native").run([*command, *noahpy_command(), "--engine", "sim", "true"])
+    assert result.status == 125
+    assert result.stderr == b"noahpy: the simulated CPU needs the Python package unicorn: python -m pip install unicorn\n"
