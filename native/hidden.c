@@ -25,13 +25,15 @@ static int move(int *fd, int to) {
     return 0;
 }
 
-/* Moves places [from, count_) to base and behind, under a limit that allows it. */
+/* Moves places [from, count_) to base and behind, under a limit that allows it. The hard limit is never raised: the guest may
+ * drop the privilege for that, and a child of its needs a VM all the same. */
 static int move_all(int from, int base) {
     struct rlimit guest, wide;
     if (getrlimit(RLIMIT_NOFILE, &guest)) return -errno;
     rlim_t need = (rlim_t)base + (rlim_t)room_;
-    wide = (struct rlimit){guest.rlim_cur > need ? guest.rlim_cur : need, guest.rlim_max > need ? guest.rlim_max : need};
-    if (setrlimit(RLIMIT_NOFILE, &wide)) return -errno; /* EPERM: the hard limit is in the way */
+    if (need > guest.rlim_max) return -EPERM;
+    wide = (struct rlimit){guest.rlim_cur > need ? guest.rlim_cur : need, guest.rlim_max};
+    if (setrlimit(RLIMIT_NOFILE, &wide)) return -errno;
     int error = 0;
     bool up = base > base_; /* then from the top: a new number may be the next one's old number */
     for (int n = 0; n < count_ - from && !error; n++) {
@@ -42,16 +44,13 @@ static int move_all(int from, int base) {
     return error;
 }
 
-/* The first place: right above the guest's soft limit. Where the hard one leaves no room there, it is right below: at the end
- * of the guest's own numbers, of which only a guest that uses nearly all would miss them. */
+/* The first place: right above the guest's soft limit. Where the hard one leaves little room there, it is below: at the end of
+ * the guest's own numbers, of which only a guest that uses nearly all would miss them. */
 static int choose_base(void) {
     struct rlimit guest;
     if (getrlimit(RLIMIT_NOFILE, &guest)) return -errno;
-    base_ = (int)guest.rlim_cur;
-    int error = move_all(0, base_);
-    if (error != -EPERM) return error;
     if (guest.rlim_max < 2 * HIDDEN_LEAST) return -EMFILE;
-    room_ = (int)(guest.rlim_max / 8 < HIDDEN_MAX ? guest.rlim_max / 8 : HIDDEN_MAX);
+    room_ = guest.rlim_max / 8 < HIDDEN_MAX ? (int)(guest.rlim_max / 8) : HIDDEN_MAX;
     if (room_ < HIDDEN_LEAST) room_ = HIDDEN_LEAST;
     rlim_t last = guest.rlim_max - (rlim_t)room_;
     base_ = (int)(guest.rlim_cur < last ? guest.rlim_cur : last);
