@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "engine.h"
@@ -269,6 +270,23 @@ static int unexpected(const struct kvm_vcpu *v) {
     return EXIT_ERROR;
 }
 
+/* KVM starts a thread for each VM at its first run, and the user may have no more (RLIMIT_NPROC). The hard limit, which for the
+ * guest's own is not lowered (linux_abi/syscalls/limits.py), is room for it; without, another process must end first. */
+static void start_thread_of_vm(struct kvm_vcpu *v) {
+    struct rlimit guest;
+    if (getrlimit(RLIMIT_NPROC, &guest)) return;
+    struct rlimit wide = {guest.rlim_max, guest.rlim_max};
+    if (guest.rlim_cur == guest.rlim_max || setrlimit(RLIMIT_NPROC, &wide)) {
+        usleep(1000);
+        return;
+    }
+    v->run->immediate_exit = 1;
+    ioctl(v->fd, KVM_RUN, 0);
+    v->run->immediate_exit = 0;
+    if (*signal_caught()) v->run->immediate_exit = 1;
+    setrlimit(RLIMIT_NPROC, &guest);
+}
+
 static int run(struct vcpu *seen) {
     struct kvm_vcpu *v = (struct kvm_vcpu *)seen;
     enum state state;
@@ -281,6 +299,7 @@ static int run(struct vcpu *seen) {
         if (v->run->exit_reason != KVM_EXIT_IO) return unexpected(v);
         return state == IN_USER ? forbidden_out(v) : exit;
     }
+    if (failed == EAGAIN) start_thread_of_vm(v);
     if (failed == EINTR || failed == EAGAIN) return exit;
     if (failed == EFAULT) return EXIT_MEMORY;
     fail(-failed, "KVM_RUN: %s", strerror(failed));

@@ -2,7 +2,8 @@
 
 Most bind the host's process as they would the guest's, and are the host's. Those on memory would bind the VMM's own, of
 which the window alone is more than any sane limit: the guest's are kept in its ThreadGroup, and its address space keeps to
-them. RLIMIT_NOFILE also says where the VMM's descriptors lie (fds.py): the host's hard limit is never lowered.
+them. RLIMIT_NOFILE also says where the VMM's descriptors lie (fds.py), and RLIMIT_NPROC is in the way of the threads that KVM
+starts, one a VM: the host's hard limits of these two are never lowered.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from ..syscall import syscall
 from ..types import Flags, In, Out, Pid
 from ..uapi.capability import _LINUX_CAPABILITY_VERSION_3, CAP_SYS_RESOURCE
 from ..uapi.errno import EINVAL, EPERM
-from ..uapi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_NOFILE, RLIMIT_STACK, Resource
+from ..uapi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_STACK, Resource
 from ..uapi.structs import CapData, CapHeader, Rlimit
 
 TYPE_CHECKING = False
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ..task import Task
 
 _KEPT = frozenset((RLIMIT_DATA, RLIMIT_STACK, RLIMIT_AS))
+_HARD_KEPT = frozenset((RLIMIT_NOFILE, RLIMIT_NPROC))
 
 
 def limit(task: Task, resource: int) -> Rlimit:
@@ -27,7 +29,7 @@ def limit(task: Task, resource: int) -> Rlimit:
     kept = task.group.limits.get(resource)
     if kept is None:
         return _host_limit(task, resource)
-    if resource == RLIMIT_NOFILE:
+    if resource in _HARD_KEPT:
         return kept.replace(rlim_cur=_host_limit(task, resource).rlim_cur)
     return kept
 
@@ -42,7 +44,7 @@ def _host_limit(task: Task, resource: int) -> Rlimit:
 
 def set_limit(task: Task, resource: int, new: Rlimit) -> None:
     """Change the guest's limit, in Linux's order of checks."""
-    if resource in _KEPT or resource == RLIMIT_NOFILE:
+    if resource in _KEPT | _HARD_KEPT:
         old = limit(task, resource)
         if new.rlim_cur > new.rlim_max:
             raise LinuxError(EINVAL)
@@ -52,13 +54,14 @@ def set_limit(task: Task, resource: int, new: Rlimit) -> None:
         task.mm.set_limit(resource, new.rlim_cur)
     else:
         _set_host_limit(task, resource, new)
-    if resource in _KEPT or resource == RLIMIT_NOFILE:
+    if resource in _KEPT | _HARD_KEPT:
         task.group.limits[resource] = new
 
 
 def _set_host_limit(task: Task, resource: int, new: Rlimit) -> None:
-    if resource == RLIMIT_NOFILE:  # the hard limit that the guest gives up is needed for what lies above the soft one
+    if resource == RLIMIT_NOFILE:
         task.group.fds.make_room(new.rlim_cur)
+    if resource in _HARD_KEPT:
         new = new.replace(rlim_max=max(new.rlim_max, _host_limit(task, resource).rlim_max))
     result = task.host.now.prlimit64(0, resource, bytes(new), 0)
     if result < 0:
@@ -92,7 +95,7 @@ def setrlimit(task: Task, resource: Flags[Resource], rlim: In[Rlimit]) -> int:
     return 0
 
 
-@syscall(missing="of another guest process, memory limits are its VMM's")
+@syscall(missing="of another guest process, memory limits are its VMM's; to RLIMIT_NPROC a process is two, with KVM's thread")
 def prlimit64(task: Task, pid: Pid, resource: Flags[Resource], new_limit: In[Rlimit], old_limit: Out[Rlimit]) -> int:
     """Get and set a process's limits."""
     mm, host = task.mm, task.host.now
