@@ -111,6 +111,13 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     return Engine(request.param)
 
 
+@pytest.fixture(params=["kvm", *(pytest.param(name, marks=pytest.mark.slow) for name in ("kvm-nofast", "sim"))])
+def guest(request: pytest.FixtureRequest) -> Engine:
+    """What is compared with `native`."""
+    request.getfixturevalue(request.param.partition("-")[0])
+    return Engine(request.param)
+
+
 @pytest.fixture(scope="session")
 def native() -> Engine:
     """The host itself, to compare with."""

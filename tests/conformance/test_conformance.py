@@ -52,12 +52,6 @@ class Scratch:
         return Outcome(result, self.picture)
 
 
-@pytest.fixture(params=["kvm", *(pytest.param(name, marks=pytest.mark.slow) for name in ("kvm-nofast", "sim"))])
-def guest(request: pytest.FixtureRequest) -> Engine:
-    request.getfixturevalue(request.param.partition("-")[0])
-    return Engine(request.param)
-
-
 @pytest.fixture(scope="session")
 def compare(tmp_path_factory: pytest.TempPathFactory, native: Engine) -> Callable[[Engine, list[str]], None]:
     """`compare(guest, argv)`: does `argv` do the same in the guest?"""
