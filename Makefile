@@ -58,8 +58,8 @@ lab: $(VENV)/tests ## guest tests and busybox on AMD's SVM, emulated by QEMU (LA
 bench: $(VENV)/tests ## time noahpy against the host itself (BENCH="--json FILE")
 	$(BIN)/python -m tests.bench $(BENCH)
 
-compat-busybox: $(VENV)/tests ## busybox's own test suite, natively and in noahpy, with and without --no-fast
-	$(COMPAT) --both
+compat-busybox: $(VENV)/tests ## busybox's own test suite, natively and in noahpy, --no-fast too (QUICK=1: without two cases of ten minutes)
+	$(COMPAT) --both $(if $(QUICK),--quick,--timeout 3600)
 
 compat-coreutils: $(VENV)/tests ## coreutils' own test suite, natively and in noahpy
 	$(COMPAT)

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NoReturn
@@ -19,19 +20,23 @@ from . import bash, busybox, coreutils
 from .compare import NATIVE, Row, Way, compare
 from .execute import Outcome, become_reaper, execute
 from .report import Report, known_failures
-from .suite import Unit
+from .suite import Suite, Unit
 
-SUITES = {"busybox": busybox.suite, "coreutils": coreutils.suite, "bash": bash.suite}
+SUITES: dict[str, Callable[..., Suite]] = {"busybox": busybox.suite, "coreutils": coreutils.suite, "bash": bash.suite}
 
 
 def main(arguments: list[str]) -> int:
     """0 if every case went as natively or as known, else 1."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.quick and options.suite != "busybox":
+        parser.error("--quick is for busybox")
     signal.signal(signal.SIGTERM, _exit)  # so that the pool ends its workers, and they what they have started
     _try()
     cache = _locked(options.cache.absolute())
     known = known_failures(options.expect) if options.expect else {}
-    suite = SUITES[options.suite](cache, options.program)
+    choices = {"quick": True} if options.quick else {}
+    suite = SUITES[options.suite](cache, options.program, **choices)
     units = [unit for unit in suite.units if _wanted(unit, options.tests)]
     if not units:
         raise CannotRun(f"no test of {suite.name} is called {' or '.join(options.tests)}")
@@ -141,6 +146,7 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument("--both", dest="ways", action="store_const", const=["fast", "no-fast"], help="with and without --no-fast")
     parser.set_defaults(ways=["fast"])
     parser.add_argument("--tests", action="append", default=[], metavar="PATTERN", help="only these: an applet, or test file")
+    parser.add_argument("--quick", action="store_true", help="without two cases of busybox's that take ten minutes")
     parser.add_argument("--jobs", type=_positive, default=len(os.sched_getaffinity(0)), metavar="N", help="tests at once")
     parser.add_argument("--timeout", type=_positive, default=600, metavar="SECONDS", help="for one test file (default: 600)")
     parser.add_argument("--expect", type=Path, metavar="FILE", help="known failures")
