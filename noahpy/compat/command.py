@@ -11,14 +11,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 from ..errors import CannotRun
-from . import bash, busybox, coreutils
+from . import bash, busybox, coreutils, pool
 from .compare import NATIVE, Row, Way, compare
-from .execute import Outcome, become_reaper, execute
+from .execute import execute
 from .report import Report, known_failures
 from .suite import Suite, Unit
 
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     if options.quick and options.suite != "busybox":
         parser.error("--quick is for busybox")
-    signal.signal(signal.SIGTERM, _exit)  # so that the pool ends its workers, and they what they have started
+    signal.signal(signal.SIGTERM, _exit)  # so that the pool ends what it runs
     _try()
     cache = _locked(options.cache.absolute())
     known = known_failures(options.expect) if options.expect else {}
@@ -69,51 +69,21 @@ def _locked(cache: Path) -> Path:
 
 
 def _rows(units: list[Unit], ways: list[Way], work: Path, jobs: int, report: Report) -> list[Row]:
-    """Run the units, `jobs` at once: all natively, then in the other ways, those first that took long."""
+    """Run the units, `jobs` at once: all natively, then in the other ways, those first that took long.
+
+    A unit has the same folder in each way: tests print it.
+    """
+    folders = [work / f"{place:04}" for place in range(len(units))]
+    native = ways[0]
+    tasks = [partial(execute, unit, native.prefix, folder, native.timeout) for unit, folder in zip(units, folders, strict=True)]
+    natively = dict(pool.run(tasks, jobs))
+    print(f"{len(units)} tests natively: {sum(o.seconds for o in natively.values()):.0f} s", file=sys.stderr, flush=True)
+    longest_first = sorted(natively, key=lambda place: -natively[place].seconds)
     rows: dict[int, Row] = {}
-    with get_context("fork").Pool(jobs, _Worker.start, (units, ways, work)) as pool:
-        natively = list(pool.imap(_Worker.natively, range(len(units))))
-        print(f"{len(units)} tests natively: {sum(outcome.seconds for outcome in natively):.0f} s", file=sys.stderr, flush=True)
-        longest_first = sorted(enumerate(natively), key=lambda pair: -pair[1].seconds)
-        for place, row in pool.imap_unordered(_Worker.compare, longest_first):
-            rows[place] = row
-            _progress(report, row, f"{len(rows)}/{len(units)}")
+    for turn, row in pool.run([partial(compare, units[i], natively[i], ways, folders[i]) for i in longest_first], jobs):
+        rows[longest_first[turn]] = row
+        _progress(report, row, f"{len(rows)}/{len(units)}")
     return [rows[place] for place in sorted(rows)]
-
-
-class _Worker:
-    """What a process of the pool knows: inherited at its fork, so that only a unit's place and what it gave are passed."""
-
-    units: list[Unit]
-    ways: list[Way]
-    work: Path
-
-    @classmethod
-    def start(cls, units: list[Unit], ways: list[Way], work: Path) -> None:
-        """In a new worker: what ends it is the main process's SIGTERM, which leaves nothing running.
-
-        Tests must not find signals ignored that this process was started with: a handler is default again after an execve.
-        """
-        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
-            signal.signal(number, lambda *_: None)
-        signal.signal(signal.SIGTERM, _exit)
-        become_reaper()
-        cls.units, cls.ways, cls.work = units, ways, work
-
-    @classmethod
-    def natively(cls, place: int) -> Outcome:
-        native = cls.ways[0]
-        return execute(cls.units[place], native.prefix, cls._folder(place), native.timeout)
-
-    @classmethod
-    def compare(cls, known: tuple[int, Outcome]) -> tuple[int, Row]:
-        place, natively = known
-        return place, compare(cls.units[place], natively, cls.ways, cls._folder(place))
-
-    @classmethod
-    def _folder(cls, place: int) -> Path:
-        """The same for a unit in each way and in each run: of the same length for all."""
-        return cls.work / f"{place:04}"
 
 
 def _exit(number: int, _: object) -> NoReturn:

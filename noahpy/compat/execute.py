@@ -29,7 +29,7 @@ class Outcome:
 
 
 def become_reaper() -> None:
-    """Daemons that a unit leaves become children of this process, so that `_end_children` finds them (prctl(2))."""
+    """Daemons that a unit leaves become children of this process, so that `end_children` finds them (prctl(2))."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
@@ -56,11 +56,9 @@ def execute(unit: Unit, prefix: list[str], work: Path, timeout: float) -> Outcom
             preexec_fn=lambda: fcntl.ioctl(terminal, termios.TIOCSCTTY, 0),  # noqa: PLW1509  a worker has one thread
         )
         os.close(terminal)
-        try:
-            late = _late(process, timeout)
-        finally:
-            _end_children(process)
-            os.close(master)
+        late = _late(process, timeout)
+        end_children()
+        os.close(master)
         seconds = time.monotonic() - started
         output.seek(0)
         text = output.read(_OUTPUT_MAX).decode(errors="backslashreplace")
@@ -73,27 +71,23 @@ def execute(unit: Unit, prefix: list[str], work: Path, timeout: float) -> Outcom
 
 
 def _late(process: subprocess.Popen[bytes], timeout: float) -> bool:
-    """Wait for the end; not as Popen does, which sleeps and looks."""
+    """Wait for the end; not as Popen does, which sleeps and looks. Kill what is late."""
     ended = os.pidfd_open(process.pid)
-    try:
-        late = not select.select([ended], [], [], timeout)[0]
-    finally:
-        os.close(ended)
-    if not late:
-        process.wait()
+    late = not select.select([ended], [], [], timeout)[0]
+    os.close(ended)
+    if late:
+        process.kill()
+    process.wait()
     return late
 
 
-def _end_children(process: subprocess.Popen[bytes]) -> None:
-    """Kill what is left of a unit, until nothing is."""
+def end_children() -> None:
+    """Kill what this process has started, until nothing of it is left."""
     while children := _children():
         for pid in children:
             os.kill(pid, signal.SIGKILL)
-        if process.returncode is None:
-            process.wait()
         for pid in children:
-            if pid != process.pid:
-                os.waitpid(pid, 0)
+            os.waitpid(pid, 0)
 
 
 def _children() -> list[int]:
