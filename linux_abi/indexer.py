@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .syscall import CALLS
 from .syscalls import declare_all
+from .uapi import ioctl
 
 _HEAD = '"""Where calls are declared, and which of them C may finish. Generated from the declarations by `make gen`."""'
 
@@ -32,6 +33,11 @@ def index() -> str:
             "PLAIN = {",
             *plain,
             "}",
+            "",
+            "# Requests of ioctl(2) whose argument is an address, and which the host serves as they are.",
+            "REQUESTS = (",
+            *[f"    0x{request:X}," for request in sorted(ioctl.with_address())],
+            ")",
             "",
         ]
     )

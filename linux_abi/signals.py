@@ -70,7 +70,7 @@ def set_action(task: Task, number: int, action: Sigaction) -> None:
 
 def forget_actions(task: Task) -> None:
     """Signals with a handler get the default action, ignored ones stay ignored, all without flags (execve(2))."""
-    for number, action in list(task.group.actions.items()):
+    for number, action in task.group.actions.items():
         after = IGNORED if action.sa_handler == SIG_IGN else DEFAULT_ACTION
         if action != after:
             set_action(task, number, after)
@@ -135,7 +135,7 @@ def _make_again(task: Task, number: int) -> None:
 
 def _act(task: Task, signal: int, info: bytes) -> bool:
     """Do what the guest wants at `signal`; whether a handler is to run."""
-    action = task.group.actions.get(signal, DEFAULT_ACTION)
+    action = task.group.actions[signal]
     handler = action.sa_handler
     if KEPT >> (signal - 1) & 1 and task.blocked >> (signal - 1) & 1:
         task.kept.setdefault(signal, info)
@@ -173,7 +173,7 @@ def run_handler(task: Task, signal: int, info: bytes, action: Sigaction) -> None
 
 def force(task: Task, signal: int, info: bytes) -> None:
     """A signal that the guest cannot escape: one that it blocks or ignores kills it (the kernel's force_sig_info)."""
-    action = task.group.actions.get(signal, DEFAULT_ACTION)
+    action = task.group.actions[signal]
     if action.sa_handler in (SIG_DFL, SIG_IGN) or task.blocked >> (signal - 1) & 1:
         task.signals.die(signal)
     run_handler(task, signal, info, action)

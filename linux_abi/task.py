@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from .sigframe import NO_ALTSTACK
+from .uapi.structs import Sigaction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn, Protocol
 
     from .fds import FdTable
-    from .uapi.structs import CloneArgs, Rlimit, Sigaction
+    from .uapi.structs import CloneArgs, Rlimit
 
     class Memory(Protocol):
         """The guest's address space (`noahpy.memory`). Addresses are the guest's unless called host."""
@@ -232,16 +233,36 @@ class TaskStopped(Exception):
     """A guest thread ends because another one of its process executes a program."""
 
 
+class Actions:
+    """What a process does at each signal, as rt_sigaction(2) has it: 32 bytes a signal, kept where C finds them."""
+
+    ENTRY = 32
+    SIZE = 64 * ENTRY
+
+    def __init__(self, memory: memoryview | None = None) -> None:
+        self._memory = memoryview(bytearray(self.SIZE)) if memory is None else memory
+
+    def __getitem__(self, signal: int) -> Sigaction:
+        return Sigaction.unpack_from(self._memory, self.ENTRY * (signal - 1))
+
+    def __setitem__(self, signal: int, action: Sigaction) -> None:
+        self._memory[self.ENTRY * (signal - 1) : self.ENTRY * signal] = bytes(action)
+
+    def items(self) -> list[tuple[int, Sigaction]]:
+        """The signals whose action is another than that of a program's start."""
+        return [(i, action) for i, action in enumerate(Sigaction.iter_unpack(self._memory), 1) if any(action)]
+
+
 class ThreadGroup:
     """A guest process: what its threads share. Its pid is the host's own."""
 
-    def __init__(self, fds: FdTable) -> None:
+    def __init__(self, fds: FdTable, actions: Actions | None = None) -> None:
         self.fds = fds
         self.exe = b""  # the absolute path of what was exec'd, for /proc/self/exe
         self.argv: list[bytes] = []
         self.auxv = b""  # as the kernel wrote it on the stack, for /proc/self/auxv
         self.layout = (0, 0, 0, 0, 0)  # start and end of code and of data, start of the heap, for /proc/self/stat
-        self.actions: dict[int, Sigaction] = {}  # by signal; those not here are default
+        self.actions = actions or Actions()
         self.tids: set[int] = set()  # of its threads but the first, for /proc/self/task
         self.limits: dict[int, Rlimit] = {}  # resource -> limit, where it is not the host's (syscalls/limits.py)
         self.timers: set[int] = set()  # of timer_create(2): a forked child has none, an execve deletes them

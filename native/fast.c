@@ -110,10 +110,64 @@ static bool finish_sigprocmask(struct vcpu *cpu) {
     return true;
 }
 
+/* ---- rt_sigaction(2), as linux_abi/syscalls/signal.py does it; bad arguments are Python's ---- */
+
+enum { SIGNALS = 64, KNOWN_FLAGS = 0xdc000807 };
+
+static struct guest_action { uint64_t handler, flags, restorer, mask; } actions_[SIGNALS];
+static bool alone_;
+
+uint64_t *fast_actions(void) { return (uint64_t *)actions_; }
+void fast_alone(int alone) { alone_ = alone; }
+
+static bool finish_sigaction(struct vcpu *cpu) {
+    struct registers *r = cpu->regs;
+    int number = (int)r->rdi;
+    bool changes = r->rsi != 0;
+    if (!alone_ || r->r10 != sizeof(uint64_t) || number < 1 || number > SIGNALS) return false;
+    struct guest_action old = actions_[number - 1], new;
+    if (changes) {
+        if (number == SIGKILL || number == SIGSTOP || window_read(&new, r->rsi, sizeof new) < sizeof new) return false;
+        new.flags &= (uint64_t)(uint32_t)KNOWN_FLAGS;
+        new.mask &= ~(bit(SIGKILL) | bit(SIGSTOP));
+        actions_[number - 1] = new;
+        bool caught = new.handler != (uint64_t)SIG_DFL &&new.handler != (uint64_t)SIG_IGN;
+        int kind = caught ? ACTION_CATCH : new.handler == (uint64_t)SIG_DFL ? ACTION_DEFAULT : ACTION_IGNORE;
+        signal_action(number, kind, new.flags);
+    }
+    bool told = !r->rdx || window_write(r->rdx, &old, sizeof old) == sizeof old;
+    r->rax = told ? 0 : (uint64_t)-EFAULT;
+    return true;
+}
+
 static bool finish_set_robust_list(struct vcpu *cpu) {
     if (cpu->regs->rsi != sizeof(struct robust_list_head)) return false;
     cpu->robust_list = cpu->regs->rdi;
     cpu->regs->rax = 0;
+    return true;
+}
+
+/* ---- ioctl(2) ---- */
+
+enum { REQUESTS = 512 };
+static uint32_t requests_[REQUESTS];
+static unsigned request_count_;
+
+void fast_requests(const uint32_t *requests, unsigned count) {
+    request_count_ = count < REQUESTS ? count : REQUESTS;
+    memcpy(requests_, requests, request_count_ * sizeof *requests);
+}
+
+static bool finish_ioctl(struct vcpu *cpu) {
+    struct registers *r = cpu->regs;
+    unsigned i = 0;
+    while (i < request_count_ && requests_[i] != r->rsi) i++;
+    long fd = visible(r->rdi);
+    if (i == request_count_ || fd == INT_MAX) return false;
+    long result = host_syscall(SYS_ioctl, fd, (long)r->rsi, (long)host_address(r->rdx), 0, 0, 0);
+    if (result == -ERESTARTSYS) return false;
+    r->rax = (uint64_t)result;
+    if (result == -EINTR) cpu->number = SYS_ioctl;
     return true;
 }
 
@@ -162,6 +216,8 @@ bool fast_finish(struct vcpu *cpu) {
     uint32_t number = (uint32_t)r->rax; /* as the kernel, which looks at no more */
     if (number == SYS_clone || number == SYS_fork) return finish_fork(cpu);
     if (number == SYS_rt_sigprocmask) return thread_calls_ && finish_sigprocmask(cpu);
+    if (number == SYS_rt_sigaction) return thread_calls_ && finish_sigaction(cpu);
+    if (number == SYS_ioctl) return finish_ioctl(cpu);
     if (number == SYS_set_robust_list) return thread_calls_ && finish_set_robust_list(cpu);
     if (number == SYS_exit_group && may_exit_) {
         tree_end((int)(r->rdi & 0xff) << 8);

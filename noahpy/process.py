@@ -273,6 +273,7 @@ class Process:
     def spawn(self, task: Task, args: CloneArgs) -> int:
         """clone3(2) for a thread."""
         lib.fast_fork(False)
+        lib.fast_alone(False)
         return self.threads.spawn(task, args)
 
     def kicked(self, task: Task) -> None:
@@ -286,6 +287,7 @@ class Process:
         """
         self._vfork = vfork
         lib.fast_exit(self.fast and not vfork)
+        lib.fast_alone(True)
         lib.fast_fork(self.fast and not vfork and self._forks and self.mm.heritable())
 
     def exit(self, task: Task, status: int, group: bool) -> bool:

@@ -10,7 +10,7 @@ from linux_abi.fds import FdTable
 from linux_abi.host import own
 from linux_abi.index import PLAIN
 from linux_abi.syscall import Table
-from linux_abi.task import Task, TaskExit, TaskStopped, ThreadGroup
+from linux_abi.task import Actions, Task, TaskExit, TaskStopped, ThreadGroup
 from linux_abi.uapi.auxv import AT_HWCAP, AT_HWCAP2
 from linux_abi.uapi.clone import CLONE_CHILD_CLEARTID
 from linux_abi.uapi.errno import EINTR
@@ -50,7 +50,7 @@ def start(program: bytes, argv: list[bytes], envp: list[bytes], options: Options
         vdso.replace(dict(zip((AT_HWCAP, AT_HWCAP2), kvm.shape_cpu(options.cpu), strict=True)))
     _hold_proc()
     entry = process.load(image)
-    group = ThreadGroup(FdTable(lib.hidden_base(), lib.hidden_count(), lib.hidden_move))
+    group = ThreadGroup(FdTable(lib.hidden_base(), lib.hidden_count(), lib.hidden_move), Actions(kvm.actions()))
     task = Task(group, mm, host, kvm.Cpu(), signals, process)
     process.adopt(task, lambda task: run(task, table), table.__getitem__)
     process.enter(image, entry)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import LinuxError
 from ..sigframe import NO_ALTSTACK, on_altstack
-from ..signals import DEFAULT_ACTION, SIGNALS, UNBLOCKABLE, host_mask, set_action, set_mask, sigreturn, wait_under
+from ..signals import SIGNALS, UNBLOCKABLE, host_mask, set_action, set_mask, sigreturn, wait_under
 from ..syscall import NEVER, NOHAND, forward, syscall
 from ..types import In, Int, Out, Pid, Signal, Size
 from ..uapi.errno import EFAULT, EINVAL, ENOMEM, EPERM
@@ -29,7 +29,7 @@ def rt_sigaction(task: Task, signum: Signal, act: In[Sigaction], oldact: Out[Sig
     new = Sigaction.unpack(task.mm.read(act, Sigaction.size)) if act else None
     if not 1 <= signum <= SIGNALS or (new and UNBLOCKABLE >> (signum - 1) & 1):
         return -EINVAL
-    old = task.group.actions.get(signum, DEFAULT_ACTION)
+    old = task.group.actions[signum]
     if new:
         set_action(task, signum, new.replace(sa_flags=new.sa_flags & _KNOWN_FLAGS, sa_mask=new.sa_mask & ~UNBLOCKABLE))
     if oldact:

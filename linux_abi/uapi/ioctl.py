@@ -32,6 +32,11 @@ def argument(request: int) -> tuple[int, int] | None:
     return direction, what if isinstance(what, int) else what.size
 
 
+def with_address() -> list[int]:
+    """The requests whose argument is an address."""
+    return [request for request, (direction, _) in _arguments.items() if direction in (IN, OUT, INOUT)]
+
+
 # Terminals: ioctl_tty(2), ioctl_console(2)
 TCGETS = _row(0x5401, OUT, Termios)
 TCSETS = _row(0x5402, IN, Termios)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 
 from linux_abi.host.linux import LinuxHost
+from linux_abi.index import REQUESTS
+from linux_abi.task import Actions
 
 from .._native import ffi, lib
 from ..errors import FAILED, CannotRun
@@ -214,9 +216,16 @@ def open_machine(plain: dict[int, tuple[list[int], bool]], engine: str = "auto",
         _open_simulation()
     lib.tree_start()  # without it (RLIMIT_FSIZE, no memory) nobody sees who runs
     lib.fast_thread(bool(plain))
+    if plain:
+        lib.fast_requests(ffi.new("uint32_t[]", REQUESTS), len(REQUESTS))
     for number, (kinds, opens) in plain.items():
         _check(lib.fast_forward(number, len(kinds), bytes(kinds), opens))
     return signals
+
+
+def actions() -> memoryview:
+    """The memory of linux_abi.task.Actions, where C finds it."""
+    return memoryview(ffi.buffer(lib.fast_actions(), Actions.SIZE))
 
 
 def shape_cpu(cpu: Model) -> tuple[int, int]:

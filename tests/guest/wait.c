@@ -81,8 +81,13 @@ static void stopped_and_continued(void) {
     CHECK(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
     CHECK(waitpid(pid, &status, WUNTRACED | WNOHANG) == 0); /* told once */
     CHECK(kill(pid, SIGCONT) == 0);
-    CHECK(waitpid(pid, &status, WCONTINUED) == pid && WIFCONTINUED(status));
     CHECK(status_of(pid) == 4 << 8);
+
+    pid = start(sleeps);
+    CHECK(kill(pid, SIGSTOP) == 0 && waitpid(pid, &status, WUNTRACED) == pid && kill(pid, SIGCONT) == 0);
+    CHECK(waitpid(pid, &status, WCONTINUED) == pid && WIFCONTINUED(status));
+    CHECK(waitpid(pid, &status, WCONTINUED | WNOHANG) == 0);
+    CHECK(kill(pid, SIGKILL) == 0 && status_of(pid) == SIGKILL);
 
     pid = start(sleeps);
     int stopping[] = {SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU};
