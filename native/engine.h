@@ -17,7 +17,7 @@ struct engine {
     int (*show)(unsigned id, uint64_t gpa, void *host, uint64_t size);
     /* The tables' structure has changed, which CPUs may have kept. */
     void (*flush)(void);
-    /* The tables allow less than before; `code`: pages are gone that could be executed. NULL: the host's call that follows
+    /* The tables allow less than before; `code`: pages can no longer be executed that could. NULL: the host's call that follows
      * tells it. */
     void (*lowered)(bool code);
     struct vcpu *(*create)(void);

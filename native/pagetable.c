@@ -128,7 +128,7 @@ int pagetable_limit(uint64_t gva, uint64_t length, uint64_t bits, struct table_c
         if (!(*entry & PTE_P)) continue;
         if (*entry & PTE_PS) {
             if (next - gva == LARGE) {
-                change->code |= !bits && !(*entry & PTE_NX);
+                change->code |= !(*entry & PTE_NX) && (!bits || bits & PTE_NX);
                 __atomic_store_n(entry, limited(*entry, bits), __ATOMIC_RELEASE);
                 continue;
             }
@@ -140,7 +140,7 @@ int pagetable_limit(uint64_t gva, uint64_t length, uint64_t bits, struct table_c
         entry = walk(gva, &level, false);
         for (uint64_t at = gva; at < next; at += GUEST_PAGE, entry++) {
             if (!*entry) continue;
-            change->code |= !bits && !(*entry & PTE_NX);
+            change->code |= !(*entry & PTE_NX) && (!bits || bits & PTE_NX);
             change->flush |= (*entry & PTE_ALIAS) != 0;
             __atomic_store_n(entry, limited(*entry, bits), __ATOMIC_RELEASE);
         }

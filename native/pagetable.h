@@ -20,7 +20,7 @@ int pagetable_own(uint64_t gva, uint64_t gpa, uint64_t bits);
 /* What a change means for CPUs that have read the tables before. */
 struct table_change {
     bool flush; /* no host call tells KVM of it: a 2 MiB entry became a table, or the other way; an alias is gone */
-    bool code;  /* pages are gone that could be executed */
+    bool code;  /* pages can no longer be executed that could */
 };
 /* Maps [gva, gva+length) to guest-physical memory from gpa on. */
 int pagetable_map(uint64_t gva, uint64_t gpa, uint64_t length, uint64_t bits, bool huge, struct table_change *change);

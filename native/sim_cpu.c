@@ -453,12 +453,15 @@ int cpu_run(struct vcpu *v, struct fault *fault) {
     tell_cpu_number();
     for (;;) {
         stop_ = false;
-        if (*signal_caught()) return RAN_STOPPED;
+        running_ = true;
+        if (*signal_caught()) {
+            running_ = false;
+            return RAN_STOPPED;
+        }
         r->rflags |= FLAG_IF;
         uc.reg_write_batch(cpu_, NUMBERS, at, RIP);
         uc.reg_write_batch(cpu_, NUMBERS + RIP + 1, at + RIP + 1, ALL - RIP - 1);
         called_ = refused_ = false, exception_ = -1, exception_rip_ = 0;
-        running_ = true;
         int error = uc.emu_start(cpu_, r->rip, 0, 0, 0);
         running_ = false;
         uc.reg_read_batch(cpu_, NUMBERS, at, ALL);
