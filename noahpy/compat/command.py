@@ -114,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--no-fast", dest="ways", action="store_const", const=["no-fast"], help="every system call in Python")
     how.add_argument("--both", dest="ways", action="store_const", const=["fast", "no-fast"], help="with and without --no-fast")
+    how.add_argument("--sim", dest="ways", action="store_const", const=["sim"], help="on the simulated CPU")
     parser.set_defaults(ways=["fast"])
     parser.add_argument("--tests", action="append", default=[], metavar="PATTERN", help="only these: an applet, or test file")
     parser.add_argument("--quick", action="store_true", help="without two cases of busybox's that take ten minutes")
@@ -143,7 +144,8 @@ def _cache() -> Path:
 
 
 def _ways(timeout: float) -> list[Way]:
-    return [Way(NATIVE, [], timeout), Way("fast", noahpy(), timeout), Way("no-fast", [*noahpy(), "--no-fast"], timeout)]
+    options = {"fast": ["--quiet"], "no-fast": ["--quiet", "--no-fast"], "sim": ["--engine=sim"]}
+    return [Way(NATIVE, [], timeout), *(Way(name, [*noahpy(), *words], timeout) for name, words in options.items())]
 
 
 def noahpy() -> list[str]:
