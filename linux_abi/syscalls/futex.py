@@ -75,7 +75,7 @@ def futex_requeue(task: Task, waiters: Ptr, flags: UInt, nr_wake: Int, nr_requeu
 # ---- Robust lists: the host's walks the VMM's memory, so the guest's is kept here and walked when its thread ends ----
 
 
-@syscall
+@syscall(missing="of a process that is killed by SIGKILL from outside the list is not walked")
 def set_robust_list(task: Task, head: In[RobustListHead], len: Size) -> int:
     """Tell where the thread's list of held robust futexes is."""
     if len != RobustListHead.size:
