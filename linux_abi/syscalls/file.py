@@ -264,6 +264,7 @@ _WITH_ADDRESS = frozenset(
         commands.F_SET_FILE_RW_HINT,
     )
 )
+_COPYING = frozenset((commands.F_DUPFD, commands.F_DUPFD_CLOEXEC))
 
 
 @syscall
@@ -271,7 +272,13 @@ def fcntl(task: Task, fd: Fd, cmd: Flags[FcntlCommand], arg: Arg) -> int:
     """Flags, locks, owner, size and copies of a descriptor."""
     if cmd in _WITH_ADDRESS:
         arg = Arg(task.mm.host_address(arg))
-    return task.host.fcntl(task.group.fds.visible(fd), cmd, arg)
+    fds = task.group.fds
+    result = task.host.fcntl(fds.visible(fd), cmd, arg)
+    if cmd in _COPYING and result >= 0 and fds.is_hidden(result):
+        task.host.close_now(result)
+        fds.make_way(task.host.now, result)
+        return task.host.now.fcntl(fds.visible(fd), cmd, arg)
+    return result
 
 
 @forward

@@ -44,6 +44,14 @@ int main(void) {
     CHECK(errno == EMFILE && opened > 30);
     CHECK(syscall(SYS_close_range, 3, ~0u, 0) == 0 || errno == ENOSYS);
 
+    /* Up to the hard limit, where another program has nothing else. */
+    limit.rlim_cur = limit.rlim_max;
+    CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    for (int number = (int)limit.rlim_max - 1; number > 100 && number > (int)limit.rlim_max - 4000; number -= 100) {
+        int copy = fcntl(0, F_DUPFD, number);
+        CHECK(copy == number && fcntl(copy, F_GETFD) == 0 && close(copy) == 0);
+    }
+
     limit.rlim_cur = limit.rlim_max + 1;
     if (limit.rlim_cur) CHECK_ERRNO(setrlimit(RLIMIT_NOFILE, &limit), EINVAL);
     return 0;
