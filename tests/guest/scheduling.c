@@ -106,8 +106,8 @@ static void policies(void) {
         CHECK_ERRNO(syscall(SYS_sched_getattr, 0, &attr, 1, 0), EINVAL);
         CHECK_ERRNO(syscall(SYS_sched_getattr, 0, &attr, sizeof attr, 1), EINVAL);
         CHECK_ERRNO(syscall(SYS_sched_getattr, 0, 8l, sizeof attr, 0), EFAULT);
-        attr = (struct attributes){.size = 48, .sched_policy = SCHED_IDLE};
-        CHECK(syscall(SYS_sched_setattr, 0, &attr, 0) == 0 && sched_getscheduler(0) == SCHED_IDLE);
+        attr = (struct attributes){.size = 48, .sched_policy = SCHED_IDLE, .sched_flags = 1};
+        CHECK(syscall(SYS_sched_setattr, 0, &attr, 0) == 0 && sched_getscheduler(0) == (SCHED_IDLE | SCHED_RESET_ON_FORK));
         attr.sched_policy = 77;
         CHECK_ERRNO(syscall(SYS_sched_setattr, 0, &attr, 0), EINVAL);
         attr.size = 4096 + 1;
