@@ -5,6 +5,7 @@ from __future__ import annotations
 from _thread import RLock
 
 from linux_abi.errors import LinuxError
+from linux_abi.host import own
 from linux_abi.uapi.errno import EFAULT, EINVAL, ENAMETOOLONG, ENOMEM, EPERM
 from linux_abi.uapi.mman import (
     MADV_DODUMP,
@@ -35,6 +36,7 @@ from linux_abi.uapi.mman import (
     PROT_READ,
     PROT_WRITE,
 )
+from linux_abi.uapi.resource import RLIMIT_STACK
 
 from .mappings import GRANTED, HUGE_PAGE, INFINITY, LAZY_BYTES, OFFSET, PAGE, Mappings, check, mmap_min_addr, page_up
 from .vma import ALIAS, SEALED, SIZED, STACK_GUARD_GAP
@@ -134,6 +136,25 @@ class AddressSpace(Mappings):
         self.stack_room = max(0, size - STACK_AT_START)
         self.mmap(top - size, size, prot, flags | MAP_FIXED, -1, 0)
         self.stack_start = top - 1
+
+    def set_limit(self, resource: int, soft: int) -> None:
+        """A soft limit on memory, in bytes. One on the stack holds at once, for what of it was not used yet."""
+        super().set_limit(resource, soft)
+        with self.mmap_lock:
+            vma = self.vmas.find(self.stack_start) if resource == RLIMIT_STACK else None
+            lowest = self.stack_start + 1 - soft & -PAGE
+            if vma and vma.flags & MAP_GROWSDOWN and vma.start < lowest:
+                self._unmap(vma.start, self._first_used(vma.start, min(lowest, vma.end - PAGE)))
+
+    def _first_used(self, start: int, end: int) -> int:
+        """The first page in [start, end) that is in memory or swapped out, or `end` (the kernel's admin-guide/mm/pagemap)."""
+        try:
+            with open("self/pagemap", "rb", buffering=0, opener=own.opener) as pagemap:
+                pagemap.seek((self._base + start) // PAGE * 8)
+                states = pagemap.read((end - start) // PAGE * 8)[7::8]
+        except OSError:  # who has changed its user may not read it
+            return start
+        return start + PAGE * next((i for i, state in enumerate(states) if state & 0xC0), (end - start) // PAGE)
 
     def set_brk(self, start: int) -> None:
         """Where the heap starts, empty."""

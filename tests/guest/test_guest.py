@@ -91,13 +91,7 @@ def test_program(name: str, variant: str, engine: Engine, build: Callable[[str, 
 
 
 @pytest.mark.parametrize(("name", "number"), [(name, number) for number, names in DEATHS.items() for name in names.split()])
-def test_death(
-    name: str, number: int, engine: Engine, build: Callable[[str, str], Path], tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    if name == "small_stack" and not engine.is_native:
-        request.applymarker(
-            pytest.mark.xfail(strict=True, reason="the whole stack is mapped at the start: AddressSpace.place_stack")
-        )
+def test_death(name: str, number: int, engine: Engine, build: Callable[[str, str], Path], tmp_path: Path) -> None:
     check_end(engine.run([build("death", "dynamic"), name], cwd=tmp_path), -number)
 
 
