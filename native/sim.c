@@ -101,7 +101,7 @@ static int run(struct vcpu *seen) {
         take_turn(false);
         switch_to(v);
         if (flush_tables_) uc.ctl(cpu_, UC_CTL_TLB_FLUSH);
-        if (flush_code_) uc.ctl(cpu_, UC_CTL_TB_FLUSH);
+        if (flush_code_) cpu_forget_code();
         flush_tables_ = flush_code_ = false;
         ran = cpu_run(seen, &fault);
         give_turn();

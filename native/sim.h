@@ -61,6 +61,7 @@ struct unicorn {
     int (*open)(int arch, int mode, uc_engine **);
     int (*ctl)(uc_engine *, int control, ...);
     int (*hook_add)(uc_engine *, uc_hook *, int type, void *callback, void *data, uint64_t begin, uint64_t end, ...);
+    int (*hook_del)(uc_engine *, uc_hook);
     int (*mem_map_ptr)(uc_engine *, uint64_t address, uint64_t size, uint32_t perms, void *);
     int (*reg_read)(uc_engine *, int reg, void *);
     int (*reg_write)(uc_engine *, int reg, const void *);
@@ -94,7 +95,8 @@ int cpu_run(struct vcpu *v, struct fault *fault);
 void cpu_stop(void);
 /* A fault of this thread's: whether it is the guest's, whose access the host refuses; the run then ends so. */
 bool cpu_fault(uint64_t address, long long *registers);
-bool cpu_runs_here(void); /* whether this thread is in cpu_run() */
+bool cpu_runs_here(void);   /* whether this thread is in cpu_run() */
+void cpu_forget_code(void); /* what it has translated */
 void cpu_call_for_ever(struct registers *);
 /* Keeps all but the general registers in `from`, if any, and goes on with what is in `to`. */
 void cpu_switch(uc_context *from, uc_context *to);

@@ -143,22 +143,10 @@ static int load_library(const char *path) {
         size_t at;
     } needed[] = {
 #define NEED(name) {"uc_" #name, offsetof(struct unicorn, name)}
-        NEED(version),
-        NEED(strerror),
-        NEED(open),
-        NEED(ctl),
-        NEED(hook_add),
-        NEED(mem_map_ptr),
-        NEED(reg_read),
-        NEED(reg_write),
-        NEED(reg_read_batch),
-        NEED(reg_write_batch),
-        NEED(emu_start),
-        NEED(emu_stop),
-        NEED(context_alloc),
-        NEED(context_save),
-        NEED(context_restore),
-        NEED(context_size),
+        NEED(version),         NEED(strerror),     NEED(open),     NEED(ctl),           NEED(hook_add),
+        NEED(hook_del),        NEED(mem_map_ptr),  NEED(reg_read), NEED(reg_write),     NEED(reg_read_batch),
+        NEED(reg_write_batch), NEED(emu_start),    NEED(emu_stop), NEED(context_alloc), NEED(context_save),
+        NEED(context_restore), NEED(context_size),
 #undef NEED
     };
     void *library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
@@ -178,6 +166,12 @@ static int load_library(const char *path) {
     return major == 2 ? 0 : fail(-ENOSYS, "%s is %s: noahpy needs 2", path, name_);
 }
 
+static uc_hook block_hook_;
+
+static int add_block_hook(void) {
+    return uc.hook_add(cpu_, &block_hook_, UC_HOOK_BLOCK, (void *)on_block, NULL, (uint64_t)1, (uint64_t)0);
+}
+
 static int add_hooks(void) {
     struct {
         int type;
@@ -186,14 +180,13 @@ static int add_hooks(void) {
         int instruction;
     } hooks[] = {
         {UC_HOOK_INTR, (void *)on_exception, 1, 0, 0},
-        {UC_HOOK_BLOCK, (void *)on_block, 1, 0, 0},
         {UC_HOOK_INSN, (void *)on_syscall, 1, 0, UC_X86_INS_SYSCALL},
         {UC_HOOK_INSN, (void *)on_sysenter, 1, 0, UC_X86_INS_SYSENTER},
         {UC_HOOK_INSN, (void *)on_in, 1, 0, UC_X86_INS_IN},
         {UC_HOOK_INSN, (void *)on_out, 1, 0, UC_X86_INS_OUT},
     };
     uc_hook hook;
-    int error = 0;
+    int error = add_block_hook();
     for (size_t i = 0; i < sizeof hooks / sizeof *hooks && !error; i++)
         error = uc.hook_add(cpu_, &hook, hooks[i].type, hooks[i].callback, NULL, hooks[i].begin, hooks[i].end,
                             hooks[i].instruction);
@@ -406,6 +399,15 @@ void cpu_switch(uc_context *from, uc_context *to) {
     if (from) uc.context_save(cpu_, from);
     uc.context_restore(cpu_, to);
     cpu_number_ = ~0u;
+}
+
+/* Unicorn keeps a record of each block that a hook saw, until the hook is gone; that goes through the blocks' addresses. */
+void cpu_forget_code(void) {
+    bool instruction;
+    uc.ctl(cpu_, UC_CTL_TB_FLUSH);
+    uc.hook_del(cpu_, block_hook_);
+    add_block_hook();
+    take_error_code(&instruction);
 }
 
 /* ---- running ---- */

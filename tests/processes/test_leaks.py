@@ -67,9 +67,7 @@ def look_at(pid: int) -> tuple[Footprint, int]:
 
 
 @pytest.mark.parametrize(("work", "rounds"), WORK)
-def test_nothing_is_left(
-    work: str, rounds: int, engine: Engine, compile_c: Callable[..., Path], request: pytest.FixtureRequest
-) -> None:
+def test_nothing_is_left(work: str, rounds: int, engine: Engine, compile_c: Callable[..., Path]) -> None:
     program = compile_c(HERE / "churn.c", "-pthread")
     command = [*engine.command, str(program), work, str(rounds), str(rounds + WARM_UP)]
     with subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1, env=engine.environment(), start_new_session=True) as process:
@@ -85,6 +83,4 @@ def test_nothing_is_left(
         assert process.wait() == 0
     (before, memory_before), (after, memory_after) = looks
     assert after == before
-    if (engine.name, work) == ("sim", "execs"):
-        request.applymarker(pytest.mark.xfail(strict=True, reason="100 KiB of the simulator's memory stay at each execve"))
     assert memory_after - memory_before < GROWTH
