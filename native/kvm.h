@@ -55,7 +55,7 @@ int flavour_probe_start(struct kvm_vcpu *);
 int flavour_settle(struct kvm_vcpu *);
 const char *flavour_name(void);
 bool flavour_obeys_cpuid(void); /* whether KVM_SET_CPUID2 and XCR0 have their effect */
-bool flavour_dear_calls(void); /* whether KVM's calls cost as much as an exit */
+bool flavour_dear_calls(void);  /* whether KVM's calls cost as much as an exit */
 /* After any exit: where the guest was; its registers become those that its user code had. */
 enum state flavour_leave(struct kvm_vcpu *);
 /* Before the next run: the registers go where this flavour takes them from. */
