@@ -177,6 +177,8 @@ class Screen:
         if isinstance(step, bytes):
             self.terminal.type(step)
         elif isinstance(step, Size):
+            while self.read(QUIET):  # natively, too, less misses one that comes between its drawing and its read
+                pass
             self.view.resize(*step)
             ioctl(self.terminal.slave, termios.TIOCSWINSZ, struct.pack("HHHH", *step, 0, 0))
         else:
