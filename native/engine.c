@@ -108,6 +108,7 @@ int vcpu_settle_xstate(struct vcpu *v) { return engine_->settle_xstate(v); }
 int engine_fork_prepare(struct vcpu *cpu) { return engine_->fork_prepare(cpu); }
 int engine_fork_child(struct vcpu *cpu) {
     int error = engine_->fork_child(cpu);
+    cpu->robust_list = 0; /* here, since the child may set it before Python hears of the fork */
     if (!error) tree_born();
     return error;
 }

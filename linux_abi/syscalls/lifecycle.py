@@ -139,7 +139,6 @@ def begin_child(task: Task, args: CloneArgs) -> None:
     group.tids.clear()
     group.timers.clear()
     task.kept.clear()
-    task.cpu.robust_list = 0
     task.clear_child_tid = args.child_tid if args.flags & CLONE_CHILD_CLEARTID else 0
     if args.stack:
         task.cpu.regs[RSP] = args.stack

@@ -44,6 +44,19 @@ static int has_a_child(void) {
     return 0;
 }
 
+/* Its C library has told the kernel of its list; until then a child has none. */
+static int has_a_robust_list_of_its_own(void) {
+    void *head = NULL, *none = &head;
+    size_t size;
+    CHECK(syscall(SYS_get_robust_list, 0, &head, &size) == 0 && head);
+    pid_t pid = (pid_t)syscall(SYS_fork);
+    if (pid == 0) {
+        CHECK(syscall(SYS_get_robust_list, 0, &none, &size) == 0 && !none);
+        _exit(0);
+    }
+    return !succeeds(pid);
+}
+
 static int touches(void) { return page[0]; }
 
 static int faults(void) { return *(volatile int *)8; }
@@ -71,6 +84,7 @@ int main(void) {
         CHECK(status_of(pid) == 1 << 8);
     }
     CHECK(dies_of(start(faults), SIGSEGV));
+    CHECK(succeeds(start(has_a_robust_list_of_its_own)));
 
     pid_t pid = fork();
     if (pid == 0) {
