@@ -39,7 +39,7 @@ uint64_t fast_count(unsigned number) { return number < CALLS ? table_[number].fi
 
 static long visible(uint64_t fd) {
     int number = (int)fd;
-    return number >= hidden_base() && number < hidden_base() + hidden_count() ? INT_MAX : number;
+    return is_hidden(number) ? INT_MAX : number;
 }
 
 /* What may be a link to the VMM's program or to a descriptor of its own is Python's: a name `exe`, or that number
@@ -123,17 +123,17 @@ void fast_alone(int alone) { alone_ = alone; }
 static bool finish_sigaction(struct vcpu *cpu) {
     struct registers *r = cpu->regs;
     int number = (int)r->rdi;
-    bool changes = r->rsi != 0;
     if (!alone_ || r->r10 != sizeof(uint64_t) || number < 1 || number > SIGNALS) return false;
-    struct guest_action old = actions_[number - 1], new;
-    if (changes) {
-        if (number == SIGKILL || number == SIGSTOP || window_read(&new, r->rsi, sizeof new) < sizeof new) return false;
-        new.flags &= (uint64_t)(uint32_t)KNOWN_FLAGS;
-        new.mask &= ~(bit(SIGKILL) | bit(SIGSTOP));
-        actions_[number - 1] = new;
-        bool caught = new.handler != (uint64_t)SIG_DFL &&new.handler != (uint64_t)SIG_IGN;
-        int kind = caught ? ACTION_CATCH : new.handler == (uint64_t)SIG_DFL ? ACTION_DEFAULT : ACTION_IGNORE;
-        signal_action(number, kind, new.flags);
+    struct guest_action old = actions_[number - 1], given;
+    if (r->rsi) {
+        if (number == SIGKILL || number == SIGSTOP || window_read(&given, r->rsi, sizeof given) < sizeof given) return false;
+        given.flags &= (uint64_t)(uint32_t)KNOWN_FLAGS;
+        given.mask &= ~(bit(SIGKILL) | bit(SIGSTOP));
+        actions_[number - 1] = given;
+        int kind = ACTION_CATCH;
+        if (given.handler == (uint64_t)SIG_DFL) kind = ACTION_DEFAULT;
+        if (given.handler == (uint64_t)SIG_IGN) kind = ACTION_IGNORE;
+        signal_action(number, kind, given.flags);
     }
     bool told = !r->rdx || window_write(r->rdx, &old, sizeof old) == sizeof old;
     r->rax = told ? 0 : (uint64_t)-EFAULT;
@@ -154,21 +154,16 @@ static uint32_t requests_[REQUESTS];
 static unsigned request_count_;
 
 void fast_requests(const uint32_t *requests, unsigned count) {
+    static const uint8_t kinds[] = {ARG_FD, ARG_VALUE, ARG_POINTER};
     request_count_ = count < REQUESTS ? count : REQUESTS;
     memcpy(requests_, requests, request_count_ * sizeof *requests);
+    fast_forward(SYS_ioctl, sizeof kinds, kinds, false);
 }
 
-static bool finish_ioctl(struct vcpu *cpu) {
-    struct registers *r = cpu->regs;
+static bool known_request(uint64_t request) {
     unsigned i = 0;
-    while (i < request_count_ && requests_[i] != r->rsi) i++;
-    long fd = visible(r->rdi);
-    if (i == request_count_ || fd == INT_MAX) return false;
-    long result = host_syscall(SYS_ioctl, fd, (long)r->rsi, (long)host_address(r->rdx), 0, 0, 0);
-    if (result == -ERESTARTSYS) return false;
-    r->rax = (uint64_t)result;
-    if (result == -EINTR) cpu->number = SYS_ioctl;
-    return true;
+    while (i < request_count_ && requests_[i] != request) i++;
+    return i < request_count_;
 }
 
 /* ---- fork ---- */
@@ -217,7 +212,7 @@ bool fast_finish(struct vcpu *cpu) {
     if (number == SYS_clone || number == SYS_fork) return finish_fork(cpu);
     if (number == SYS_rt_sigprocmask) return thread_calls_ && finish_sigprocmask(cpu);
     if (number == SYS_rt_sigaction) return thread_calls_ && finish_sigaction(cpu);
-    if (number == SYS_ioctl) return finish_ioctl(cpu);
+    if (number == SYS_ioctl && !known_request(r->rsi)) return false;
     if (number == SYS_set_robust_list) return thread_calls_ && finish_set_robust_list(cpu);
     if (number == SYS_exit_group && may_exit_) {
         tree_end((int)(r->rdi & 0xff) << 8);

@@ -105,10 +105,10 @@ int hidden_closing(int proc, int *fds, int room) {
     if (folder < 0) return -errno;
     long got;
     while ((got = syscall(SYS_getdents64, folder, buffer, sizeof buffer)) > 0) {
-        for (long at = 0; at < got; at += ((struct entry *)(buffer + at))->size) {
-            int fd = atoi(((struct entry *)(buffer + at))->name);
-            bool ours = fd == folder || (fd >= hidden_base() && fd < hidden_base() + hidden_count());
-            if (ours || ((struct entry *)(buffer + at))->name[0] == '.' || fcntl(fd, F_GETFD) != FD_CLOEXEC) continue;
+        for (const struct entry *e = (void *)buffer; (char *)e < buffer + got; e = (void *)((char *)e + e->size)) {
+            int fd = atoi(e->name);
+            bool ours = fd == folder || is_hidden(fd);
+            if (ours || e->name[0] == '.' || fcntl(fd, F_GETFD) != FD_CLOEXEC) continue;
             if (found < room) fds[found] = fd;
             found++;
         }

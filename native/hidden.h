@@ -4,6 +4,7 @@
 
 #include "private.h"
 
+static inline bool is_hidden(int fd) { return fd >= hidden_base() && fd < hidden_base() + hidden_count(); }
 /* Moves *fd out of the guest's reach and keeps *fd up to date from then on. Its place or negative errno. */
 int hidden_add(int *fd);
 /* Closes *fd and forgets it. */
