@@ -37,6 +37,56 @@ int window_populate(uint64_t gva, uint64_t length, int prot, int huge);
 /* Maps host pages that are not the window's own (the host's vvar) read-only at gva. */
 int window_alias(uint64_t gva, const void *host, uint64_t length);
 
+/* ---- The book of a guest's mappings (vma.c) ------------------------------------------------------------------------- */
+
+enum { STACK_GUARD_GAP = 256 * 4096 }; /* bytes kept free below a mapping that grows down */
+
+/* A mapping of [start, end). No page at or above `limit` has a page-table entry; below it one may still be missing. */
+struct vma {
+    uint64_t start, end, limit;
+    uint64_t flags;       /* of mmap(2), and noahpy/vma.py's */
+    uint64_t file, inode; /* equal for mappings that may be merged: device << 2 | access mode, and inode; 0: private memory */
+    uint64_t offset;      /* in the file, of `start`; 0 without a file */
+    int prot;
+    char *name; /* in /proc/self/maps, or NULL */
+};
+
+/* All of them, in the order of their addresses: never overlapping, and merged wherever they can be. Between changes pointers to
+ * them stay as they are. What the other fields say, noahpy/mappings.py tells. */
+struct book {
+    size_t count, room;
+    struct vma **list;
+    uint64_t total; /* bytes mapped */
+    uint64_t flags; /* all that any mapping has had */
+    uint64_t floor, size, ceiling, resume;
+    int64_t skipped; /* above `resume` no gap is larger than this */
+    uint64_t brk_start, brk_end, stack_start, stack_room;
+    uint64_t as_limit, data_limit, stack_limit, lock_future;
+    int sealed;
+};
+
+struct book *book_new(uint64_t floor, uint64_t size);
+void book_clear(struct book *); /* as new, but for the limits */
+void book_free(struct book *);
+/* The mapping of `address`; the first one that ends above it, and its place in the list; how many start below it. */
+struct vma *book_find(const struct book *, uint64_t address);
+struct vma *book_after(const struct book *, uint64_t address);
+size_t book_index(const struct book *, uint64_t address);
+size_t book_below(const struct book *, uint64_t address);
+int vma_continued_by(const struct vma *, const struct vma *right); /* whether the two are one mapping */
+void book_carve(struct book *, uint64_t start, uint64_t end);      /* makes it free */
+void book_add(struct book *, const struct vma *);                  /* puts a copy into free place */
+/* Gives what is mapped in [start, end) other properties; prot -1, name NULL: as it is; name "": none. */
+void book_change(struct book *, uint64_t start, uint64_t end, int prot, uint64_t set, uint64_t clear, const char *name);
+void book_grow_down(struct book *, struct vma *, uint64_t start);
+int book_is_free(const struct book *, uint64_t start, uint64_t length); /* stacks' guard gaps regarded */
+/* Room for `length` bytes at a multiple of `align`, or -1: the highest below what book_search_below() has said, or the lowest in
+ * [low, high). A found one that is not used is given back. */
+void book_search_below(struct book *, uint64_t ceiling);
+int64_t book_highest_gap(struct book *, uint64_t length, uint64_t align);
+void book_give_back(struct book *, uint64_t place, uint64_t length);
+int64_t book_lowest_gap(const struct book *, uint64_t length, uint64_t align, uint64_t low, uint64_t high);
+
 /* ---- Host calls and signals (host.c) ------------------------------------------------------------------------------ */
 
 /* The host's system call: result or negative errno. -ERESTARTSYS (-512), nothing done, when a caught signal waits or, if
