@@ -182,12 +182,12 @@ enum { ARG_VALUE, ARG_FD, ARG_POINTER, ARG_PATH, ARG_IOVEC };
  * descriptor, for which the same holds. */
 int fast_forward(unsigned number, unsigned count, const uint8_t *kinds, int opens);
 uint64_t fast_count(unsigned number); /* calls finished in C */
-void fast_thread(int allowed);        /* whether C answers calls that change only what `struct vcpu` tells of the thread */
+void fast_own(int allowed);           /* whether C finishes calls that are not the host's as they are, too */
+void fast_memory(struct book *);      /* the guest's, for mmap(2) and its family */
 void fast_requests(const uint32_t *requests, unsigned count); /* of ioctl(2), with addresses, that C may hand to the host */
-/* The process's actions as rt_sigaction(2) has them, signal 1 first: handler, flags, restorer, mask. C changes them where the
- * process is `alone`: has one thread. */
+/* The process's actions as rt_sigaction(2) has them, signal 1 first: handler, flags, restorer, mask. */
 uint64_t *fast_actions(void);
-void fast_alone(int alone);
+void fast_alone(int alone); /* whether the process has one thread: only then C changes what all of them share */
 void fast_exit(int allowed); /* whether exit_group(2) may end the process at once */
 /* Whether C may make a plain fork(2): for a process of one thread for which nobody waits since vfork(2), and all of whose
  * memory a child inherits. */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "hidden.h"
+#include "mmap.h"
 #include "tree.h"
 
 enum { CALLS = 512, ARGUMENTS = 6, IOVECS = 16, NAME_END = 10 };
@@ -78,9 +79,10 @@ void fast_exit(int allowed) { may_exit_ = allowed; }
 
 /* ---- calls that concern the thread alone ---- */
 
-static bool thread_calls_;
+static bool own_calls_, alone_;
 
-void fast_thread(int allowed) { thread_calls_ = allowed; }
+void fast_own(int allowed) { own_calls_ = allowed; }
+void fast_alone(int alone) { alone_ = alone; }
 
 static uint64_t bit(int number) { return 1ull << (number - 1); }
 
@@ -115,15 +117,13 @@ static bool finish_sigprocmask(struct vcpu *cpu) {
 enum { SIGNALS = 64, KNOWN_FLAGS = 0xdc000807 };
 
 static struct guest_action { uint64_t handler, flags, restorer, mask; } actions_[SIGNALS];
-static bool alone_;
 
 uint64_t *fast_actions(void) { return (uint64_t *)actions_; }
-void fast_alone(int alone) { alone_ = alone; }
 
 static bool finish_sigaction(struct vcpu *cpu) {
     struct registers *r = cpu->regs;
     int number = (int)r->rdi;
-    if (!alone_ || r->r10 != sizeof(uint64_t) || number < 1 || number > SIGNALS) return false;
+    if (r->r10 != sizeof(uint64_t) || number < 1 || number > SIGNALS) return false;
     struct guest_action old = actions_[number - 1], given;
     if (r->rsi) {
         if (number == SIGKILL || number == SIGSTOP || window_read(&given, r->rsi, sizeof given) < sizeof given) return false;
@@ -206,19 +206,43 @@ static bool finish_fork(struct vcpu *cpu) {
     return true;
 }
 
+static bool finish_exit_group(struct vcpu *cpu) {
+    if (!may_exit_) return false;
+    tree_end((int)(cpu->regs->rdi & 0xff) << 8);
+    _exit((int)cpu->regs->rdi);
+}
+
+/* ---- all of them ---- */
+
+/* Calls that are not the host's as they are. `alone`: for processes of one thread. */
+static const struct {
+    bool (*finish)(struct vcpu *);
+    bool alone;
+} own_[CALLS] = {
+    [SYS_brk] = {finish_brk, true},
+    [SYS_clone] = {finish_fork, true},
+    [SYS_exit_group] = {finish_exit_group, false},
+    [SYS_fork] = {finish_fork, true},
+    [SYS_madvise] = {finish_madvise, true},
+    [SYS_mmap] = {finish_mmap, true},
+    [SYS_mprotect] = {finish_mprotect, true},
+    [SYS_munmap] = {finish_munmap, true},
+    [SYS_rt_sigaction] = {finish_sigaction, true},
+    [SYS_rt_sigprocmask] = {finish_sigprocmask, false},
+    [SYS_set_robust_list] = {finish_set_robust_list, false},
+};
+
 bool fast_finish(struct vcpu *cpu) {
     struct registers *r = cpu->regs;
     uint32_t number = (uint32_t)r->rax; /* as the kernel, which looks at no more */
-    if (number == SYS_clone || number == SYS_fork) return finish_fork(cpu);
-    if (number == SYS_rt_sigprocmask) return thread_calls_ && finish_sigprocmask(cpu);
-    if (number == SYS_rt_sigaction) return thread_calls_ && finish_sigaction(cpu);
-    if (number == SYS_ioctl && !known_request(r->rsi)) return false;
-    if (number == SYS_set_robust_list) return thread_calls_ && finish_set_robust_list(cpu);
-    if (number == SYS_exit_group && may_exit_) {
-        tree_end((int)(r->rdi & 0xff) << 8);
-        _exit((int)r->rdi);
+    if (number >= CALLS) return false;
+    if (own_[number].finish) {
+        if (!own_calls_ || (own_[number].alone && !alone_) || !own_[number].finish(cpu)) return false;
+        table_[number].finished++;
+        return true;
     }
-    if (number >= CALLS || !table_[number].known) return false;
+    if (number == SYS_ioctl && !known_request(r->rsi)) return false;
+    if (!table_[number].known) return false;
     const uint64_t args[ARGUMENTS] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
     long to[ARGUMENTS] = {0};
     struct iovec vectors[IOVECS];

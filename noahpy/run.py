@@ -48,6 +48,7 @@ def start(program: bytes, argv: list[bytes], envp: list[bytes], options: Options
     signals = kvm.open_machine(PLAIN if options.fast else {}, options.engine, quiet=options.quiet)
     if options.cpu:
         vdso.replace(dict(zip((AT_HWCAP, AT_HWCAP2), kvm.shape_cpu(options.cpu), strict=True)))
+    lib.fast_memory(mm.vmas.book)
     _hold_proc()
     entry = process.load(image)
     group = ThreadGroup(FdTable(lib.hidden_base(), lib.hidden_count(), lib.hidden_move), Actions(kvm.actions()))

@@ -215,7 +215,7 @@ def open_machine(plain: dict[int, tuple[list[int], bool]], engine: str = "auto",
     else:
         _open_simulation()
     lib.tree_start()  # without it (RLIMIT_FSIZE, no memory) nobody sees who runs
-    lib.fast_thread(bool(plain))
+    lib.fast_own(bool(plain))
     if plain:
         lib.fast_requests(ffi.new("uint32_t[]", REQUESTS), len(REQUESTS))
     for number, (kinds, opens) in plain.items():
