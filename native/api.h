@@ -118,7 +118,7 @@ enum {
     EXIT_FAULT,   /* an exception: vector, error_code, address */
     EXIT_SIGNAL,  /* a caught signal waits; `number` is the call that it interrupted in C (rax: -EINTR), or -1 */
     EXIT_MEMORY,  /* the host refused a page that the tables promise: a file shrank */
-    EXIT_FORKED,  /* this process is a child that C has made (fast_fork): once, before its first exit of another kind */
+    EXIT_NEWS,    /* C has made this process by a fork, or has executed a program in it: fast_news() */
     EXIT_ERROR    /* the engine failed: engine_error() */
 };
 
@@ -131,7 +131,8 @@ struct registers { /* struct kvm_regs */
 struct vcpu {
     struct registers *regs;
     uint64_t fs_base, gs_base;
-    uint64_t blocked, robust_list; /* of its thread, where fast.c finds them: signal mask, set_robust_list(2) */
+    /* Of its thread, where fast.c finds them: signal mask, set_robust_list(2), set_tid_address(2). */
+    uint64_t blocked, robust_list, clear_child_tid;
     uint64_t address;
     uint32_t vector, error_code;
     int number;
@@ -151,6 +152,7 @@ struct cpuid_entry *engine_cpuid(int *count);
 const char *engine_flavour(void); /* "PVM" or "VMX/SVM" (known after the first vcpu_create), "Unicorn 2.1" */
 const char *engine_error(void);
 struct vcpu *vcpu_create(void);   /* NULL: engine_error() */
+int vcpu_start(struct vcpu *);    /* all registers as at a program's start: zero, extended state initial */
 int vcpu_run(struct vcpu *);      /* EXIT_*; finishes fast calls by itself */
 void vcpu_destroy(struct vcpu *); /* another thread may have it from now on */
 /* Extended state in XSAVE's standard format (SDM vol. 1, 13.4): `xstate_size()` bytes for the features in XCR0. */
@@ -181,6 +183,7 @@ enum { ARG_VALUE, ARG_FD, ARG_POINTER, ARG_PATH, ARG_IOVEC };
  * that Python must look at: a hidden descriptor, a path that may lead to a view of /proc. `opens`: its result is a
  * descriptor, for which the same holds. */
 int fast_forward(unsigned number, unsigned count, const uint8_t *kinds, int opens);
+void fast_refuse(unsigned number, int errno_); /* lets C refuse the call */
 uint64_t fast_count(unsigned number); /* calls finished in C */
 void fast_own(int allowed);           /* whether C finishes calls that are not the host's as they are, too */
 void fast_memory(struct book *);      /* the guest's, for mmap(2) and its family */
@@ -192,12 +195,38 @@ void fast_exit(int allowed); /* whether exit_group(2) may end the process at onc
 /* Whether C may make a plain fork(2): for a process of one thread for which nobody waits since vfork(2), and all of whose
  * memory a child inherits. */
 void fast_fork(int allowed);
-uint64_t fast_child_tid(void); /* at EXIT_FORKED: where CLONE_CHILD_CLEARTID wants a zero, or 0 */
+enum { NEWS_FORKED = 1, NEWS_EXECUTED = 2 };
+int fast_news(void); /* at EXIT_NEWS, which comes once before an exit of another kind: what C has done since */
+
+/* ---- Programs (load.c, exec.c) ------------------------------------------------------------------------------------------ */
+
+enum { ASLR_STACK, ASLR_MMAP, ASLR_IMAGE, ASLR_HEAP, ASLR_KINDS };
+/* A number below `count`, a multiple of 4096: by how many pages to move that. noahpy/aslr.py */
+uint64_t aslr_pages(int what, uint64_t count);
+
+enum { AUXV_MAX = 64, VDSO_PARTS = 4 };
+/* What programs get of the host's, and what the host's kernel keeps of the VMM beside the guest's. Zero bytes of vDSO: there is
+ * none. */
+struct exec_host {
+    int aslr, proc; /* proc: place of a descriptor of /proc (hidden_keep), or -1 */
+    unsigned auxv_count, vdso_parts;
+    struct { uint64_t key, value; } auxv[AUXV_MAX];
+    uint64_t vdso_size, vdso_code_at, vdso_code_size, vdso_code; /* the last: a host address */
+    struct { uint64_t place, size, host; char name[16]; } vdso_part[VDSO_PARTS];
+    uint64_t layout[5];  /* start_code, end_code, start_data, end_data, start_brk of PR_SET_MM_MAP */
+    char program[4096]; /* the VMM's own */
+};
+struct exec_host *exec_host(void);
+/* The process runs this program now: known to all who look (tree.c) and to readlink(2) in C. */
+void program_is(const char *path);
+const char *program_path(void);
+const uint64_t *program_layout(void); /* of the program that C has started last, as in struct exec_host */
+/* Whether C may do execve(2): for processes of one thread, without timers, for which nobody waits since vfork(2). */
+void fast_exec(int allowed);
 
 /* ---- Who runs (tree.c) ----------------------------------------------------------------------------------------------- */
 
 int tree_start(void); /* the first process of a tree */
-void tree_exec(const char *path);
 void tree_end(int status);
 
 /* ---- Descriptors of the VMM's own (hidden.c) ------------------------------------------------------------------------- */

@@ -18,7 +18,7 @@ static struct book *book_;
 void fast_memory(struct book *book) { book_ = book; }
 struct book *memory_book(void) { return book_; }
 
-static bool plain(void) {
+bool memory_plain(void) {
     const struct book *b = book_;
     return b && !b->sealed && !b->lock_future && b->as_limit == UINT64_MAX && b->data_limit == UINT64_MAX;
 }
@@ -66,7 +66,7 @@ bool finish_mmap(struct vcpu *cpu) {
     enum { KNOWN = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_POPULATE };
     const struct registers *r = cpu->regs;
     uint64_t address = r->rdi, length = page_up(r->rsi), offset = r->r9;
-    if (!plain() || r->r10 & ~(uint64_t)KNOWN || (r->r10 & MAP_TYPE) != MAP_PRIVATE) return false;
+    if (!memory_plain() || r->r10 & ~(uint64_t)KNOWN || (r->r10 & MAP_TYPE) != MAP_PRIVATE) return false;
     int flags = (int)r->r10, fd = (int)r->r8;
     if (!r->rsi || !length || length > book_->size || offset & OFFSET || (int64_t)(offset + length) < 0 || offset > INT64_MAX) return false;
     if (flags & MAP_FIXED ? address & OFFSET || address < LOWEST || address > book_->size - length : address != 0) return false;
@@ -91,14 +91,14 @@ int memory_unmap(uint64_t start, uint64_t end) {
 
 bool finish_munmap(struct vcpu *cpu) {
     uint64_t address = cpu->regs->rdi, length = cpu->regs->rsi;
-    if (!plain() || address & OFFSET || address > book_->size || !length || length > book_->size - address) return false;
+    if (!memory_plain() || address & OFFSET || address > book_->size || !length || length > book_->size - address) return false;
     return done(cpu, (uint64_t)memory_unmap(address, address + page_up(length)));
 }
 
 bool finish_mprotect(struct vcpu *cpu) {
     uint64_t start = cpu->regs->rdi, end = start + page_up(cpu->regs->rsi), at = start;
     int prot = (int)cpu->regs->rdx;
-    if (!plain() || start & OFFSET || cpu->regs->rdx & ~7ull || end <= start || end > book_->size) return false;
+    if (!memory_plain() || start & OFFSET || cpu->regs->rdx & ~7ull || end <= start || end > book_->size) return false;
     int error = 0;
     for (size_t i = book_index(book_, start); at < end && !error; i++) {
         const struct vma *v = i < book_->count ? book_->list[i] : NULL;
@@ -120,7 +120,7 @@ bool finish_mprotect(struct vcpu *cpu) {
 bool finish_brk(struct vcpu *cpu) {
     struct book *b = book_;
     uint64_t address = cpu->regs->rdi;
-    if (!plain()) return false;
+    if (!memory_plain()) return false;
     if (address < b->brk_start || address > b->size) return done(cpu, b->brk_end);
     uint64_t old = page_up(b->brk_end), new_ = page_up(address);
     if (new_ < old && memory_unmap(new_, old)) return done(cpu, b->brk_end);
@@ -137,7 +137,7 @@ bool finish_brk(struct vcpu *cpu) {
 bool finish_madvise(struct vcpu *cpu) {
     uint64_t start = cpu->regs->rdi, end = start + page_up(cpu->regs->rsi), at = start;
     int advice = (int)cpu->regs->rdx;
-    if (!plain() || (advice != MADV_DONTNEED && advice != MADV_FREE) || start & OFFSET || end <= start) return false;
+    if (!memory_plain() || (advice != MADV_DONTNEED && advice != MADV_FREE) || start & OFFSET || end <= start) return false;
     for (size_t i = book_index(book_, start); i < book_->count && book_->list[i]->start <= at && at < end; i++) at = book_->list[i]->end;
     if (at < end) return false;
     long result = host_syscall_now(SYS_madvise, (long)host_address(start), (long)(end - start), advice, 0, 0, 0);
