@@ -192,8 +192,7 @@ void fast_requests(const uint32_t *requests, unsigned count); /* of ioctl(2), wi
 uint64_t *fast_actions(void);
 void fast_alone(int alone); /* whether the process has one thread: only then C changes what all of them share */
 void fast_exit(int allowed); /* whether exit_group(2) may end the process at once */
-/* Whether C may make a plain fork(2): for a process of one thread for which nobody waits since vfork(2), and all of whose
- * memory a child inherits. */
+/* Whether C may fork: for a process all of whose memory a child inherits. */
 void fast_fork(int allowed);
 enum { NEWS_FORKED = 1, NEWS_EXECUTED = 2 };
 int fast_news(void); /* at EXIT_NEWS, which comes once before an exit of another kind: what C has done since */
@@ -221,8 +220,12 @@ struct exec_host *exec_host(void);
 void program_is(const char *path);
 const char *program_path(void);
 const uint64_t *program_layout(void); /* of the program that C has started last, as in struct exec_host */
-/* Whether C may do execve(2): for processes of one thread, without timers, for which nobody waits since vfork(2). */
+/* Whether C may do execve(2): for a process without timers, which Python has not made by vfork(2). */
 void fast_exec(int allowed);
+
+/* A parent that waits since vfork(2) as C does it, if there is one, may go on; with what this process has written to memory, if
+ * they share it. `clear_child_tid`: of the ending or executing thread. */
+void vfork_finish(uint64_t clear_child_tid);
 
 /* ---- Who runs (tree.c) ----------------------------------------------------------------------------------------------- */
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "fast.h"
+#include "fork.h"
 #include "tree.h"
 
 enum { FAILED = 125 }; /* exit status of noahpy's own */
@@ -115,6 +116,7 @@ int vcpu_start(struct vcpu *v) {
 
 int engine_fork_prepare(struct vcpu *cpu) { return engine_->fork_prepare(cpu); }
 int engine_fork_child(struct vcpu *cpu) {
+    vfork_born();
     int error = engine_->fork_child(cpu);
     cpu->robust_list = cpu->clear_child_tid = 0; /* here, since the child may set them before Python hears of the fork */
     if (!error) tree_born();

@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/magic.h>
-#include <linux/sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "exec.h"
+#include "fork.h"
 #include "hidden.h"
 #include "link.h"
 #include "mmap.h"
@@ -200,12 +200,9 @@ static bool known_request(uint64_t request) {
     return i < request_count_;
 }
 
-/* ---- fork ---- */
+/* ---- what Python is to hear of ---- */
 
-static bool may_fork_;
 static int news_;
-
-void fast_fork(int allowed) { may_fork_ = allowed; }
 
 void news(int what) { news_ |= what; }
 bool fast_has_news(void) { return news_; }
@@ -215,34 +212,9 @@ int fast_news(void) {
     return told;
 }
 
-/* The flags of a fork(2), as C libraries make it; all ones of any other call. */
-static uint64_t fork_flags(const struct registers *r) {
-    if ((uint32_t)r->rax == SYS_fork) return SIGCHLD;
-    return (uint32_t)r->rax == SYS_clone && !r->rsi ? r->rdi : ~0ull;
-}
-
-/* Makes a child that goes on in the guest at once: Python hears of it when it is next needed there (EXIT_NEWS), so that
- * what it would touch of its memory need not be copied. */
-static bool finish_fork(struct vcpu *cpu) {
-    uint64_t flags = fork_flags(cpu->regs), tid = cpu->regs->r10, mask, all = ~0ull;
-    const uint64_t known = SIGCHLD | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
-    if (!may_fork_ || (flags & 0xff) != SIGCHLD || flags & ~known || *signal_caught()) return false;
-    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof mask);
-    if (*signal_caught()) return false; /* which has blocked them already, until it is delivered */
-    struct clone_args args = {.flags = flags & CLONE_CHILD_SETTID, .exit_signal = SIGCHLD};
-    if (args.flags) args.child_tid = host_address(tid);
-    long result = engine_fork(cpu, &args, sizeof args);
-    cpu->regs->rax = (uint64_t)result;
-    if (result == 0) {
-        news(NEWS_FORKED);
-        cpu->clear_child_tid = flags & CLONE_CHILD_CLEARTID ? tid : 0;
-    }
-    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
-    return true;
-}
-
 static bool finish_exit_group(struct vcpu *cpu) {
     if (!may_exit_) return false;
+    vfork_finish(cpu->clear_child_tid);
     tree_end((int)(cpu->regs->rdi & 0xff) << 8);
     _exit((int)cpu->regs->rdi);
 }
@@ -277,7 +249,8 @@ static const struct {
 } own_[CALLS] = {
     [SYS_arch_prctl] = {finish_arch_prctl, false},
     [SYS_brk] = {finish_brk, true},
-    [SYS_clone] = {finish_fork, true},
+    [SYS_clone] = {finish_clone, true},
+    [SYS_clone3] = {finish_clone3, true},
     [SYS_execve] = {finish_execve, true},
     [SYS_exit_group] = {finish_exit_group, false},
     [SYS_fork] = {finish_fork, true},
@@ -295,6 +268,7 @@ static const struct {
     [SYS_set_tid_address] = {finish_set_tid_address, false},
     [SYS_setrlimit] = {watch_setrlimit, false},
     [SYS_timer_create] = {exec_forbid, false},
+    [SYS_vfork] = {finish_vfork, true},
 };
 
 bool fast_finish(struct vcpu *cpu) {

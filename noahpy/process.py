@@ -228,7 +228,7 @@ class Process:
             elif vfork:
                 vfork.begun()
                 self._vforks.add(vfork)
-            elif not beside_threads and not self._forks:
+            if result > 0 and not beside_threads and not self._forks:
                 self._forks = True
                 self._provide()
                 self._awaited(self._vfork)
@@ -320,6 +320,7 @@ class Process:
 
     def _leave_parent(self) -> None:
         """A parent that waits since vfork(2) may go on, with what this process has written to memory."""
+        lib.vfork_finish(self.task.clear_child_tid)
         if self._vfork:
             if self._vfork.shares_memory and self.task.clear_child_tid:
                 self.mm.window.write(self.task.clear_child_tid, bytes(4))
