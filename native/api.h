@@ -184,13 +184,13 @@ enum { ARG_VALUE, ARG_FD, ARG_POINTER, ARG_PATH, ARG_IOVEC };
  * descriptor, for which the same holds. */
 int fast_forward(unsigned number, unsigned count, const uint8_t *kinds, int opens);
 void fast_refuse(unsigned number, int errno_); /* lets C refuse the call */
-uint64_t fast_count(unsigned number); /* calls finished in C */
-void fast_own(int allowed);           /* whether C finishes calls that are not the host's as they are, too */
-void fast_memory(struct book *);      /* the guest's, for mmap(2) and its family */
+uint64_t fast_count(unsigned number);          /* calls finished in C */
+void fast_own(int allowed);                    /* whether C finishes calls that are not the host's as they are, too */
+void fast_memory(struct book *);               /* the guest's, for mmap(2) and its family */
 void fast_requests(const uint32_t *requests, unsigned count); /* of ioctl(2), with addresses, that C may hand to the host */
 /* The process's actions as rt_sigaction(2) has them, signal 1 first: handler, flags, restorer, mask. */
 uint64_t *fast_actions(void);
-void fast_alone(int alone); /* whether the process has one thread: only then C changes what all of them share */
+void fast_alone(int alone);  /* whether the process has one thread: only then C changes what all of them share */
 void fast_exit(int allowed); /* whether exit_group(2) may end the process at once */
 /* Whether C may fork: for a process all of whose memory a child inherits. */
 void fast_fork(int allowed);
@@ -209,10 +209,15 @@ enum { AUXV_MAX = 64, VDSO_PARTS = 4 };
 struct exec_host {
     int aslr, proc; /* proc: place of a descriptor of /proc (hidden_keep), or -1 */
     unsigned auxv_count, vdso_parts;
-    struct { uint64_t key, value; } auxv[AUXV_MAX];
+    struct {
+        uint64_t key, value;
+    } auxv[AUXV_MAX];
     uint64_t vdso_size, vdso_code_at, vdso_code_size, vdso_code; /* the last: a host address */
-    struct { uint64_t place, size, host; char name[16]; } vdso_part[VDSO_PARTS];
-    uint64_t layout[5];  /* start_code, end_code, start_data, end_data, start_brk of PR_SET_MM_MAP */
+    struct {
+        uint64_t place, size, host;
+        char name[16];
+    } vdso_part[VDSO_PARTS];
+    uint64_t layout[5]; /* start_code, end_code, start_data, end_data, start_brk of PR_SET_MM_MAP */
     char program[4096]; /* the VMM's own */
 };
 struct exec_host *exec_host(void);

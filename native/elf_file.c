@@ -45,7 +45,8 @@ bool elf_read(struct elf *e, int fd) {
     if (head.e_machine != EM_X86_64 || (head.e_type != ET_EXEC && head.e_type != ET_DYN)) return false;
     if (head.e_phentsize != sizeof *e->segment || !head.e_phnum || head.e_phnum > ELF_SEGMENTS) return false;
     ssize_t size = (ssize_t)(head.e_phnum * sizeof *e->segment);
-    if (head.e_phoff > (uint64_t)INT64_MAX - (uint64_t)size || pread(fd, e->segment, (size_t)size, (off_t)head.e_phoff) != size) return false;
+    if (head.e_phoff > (uint64_t)INT64_MAX - (uint64_t)size || pread(fd, e->segment, (size_t)size, (off_t)head.e_phoff) != size)
+        return false;
     e->fd = fd, e->type = head.e_type, e->count = head.e_phnum, e->entry = head.e_entry, e->phoff = head.e_phoff;
     return measure(e);
 }

@@ -135,7 +135,8 @@ static bool read_interpreter(struct image *i) {
     const Elf64_Phdr *s = elf_next(&i->program, PT_INTERP, &at);
     if (!s) return true;
     if (s->p_filesz < 2 || s->p_filesz > sizeof name) return false;
-    if (pread(i->program.fd, name, s->p_filesz, (off_t)s->p_offset) != (ssize_t)s->p_filesz || name[s->p_filesz - 1]) return false;
+    if (pread(i->program.fd, name, s->p_filesz, (off_t)s->p_offset) != (ssize_t)s->p_filesz || name[s->p_filesz - 1])
+        return false;
     i->interpreted = true;
     i->interpreter.fd = open_program(name);
     return *name && i->interpreter.fd >= 0 && elf_read(&i->interpreter, i->interpreter.fd);
@@ -148,7 +149,8 @@ static struct image *prepare(const struct registers *r) {
     i->program.fd = i->interpreter.fd = -1;
     i->arguments.execfn = i->execfn;
     long length = window_strnlen(r->rdi, sizeof i->execfn);
-    bool named = length > 0 && (size_t)length < sizeof i->execfn && window_read(i->execfn, r->rdi, (size_t)length) == (size_t)length;
+    bool named =
+        length > 0 && (size_t)length < sizeof i->execfn && window_read(i->execfn, r->rdi, (size_t)length) == (size_t)length;
     int proc = exec_host()->proc < 0 ? -1 : hidden_fd(exec_host()->proc);
     i->closing_count = named && ordinary_user() ? hidden_closing(proc, i->closing, CLOSING_MAX) : -1;
     if (i->closing_count >= 0 && i->closing_count <= CLOSING_MAX && (i->program.fd = open_program(i->execfn)) >= 0 &&
@@ -164,7 +166,11 @@ static struct image *prepare(const struct registers *r) {
 static void publish(const struct loaded *l) {
     const uint64_t *vmm = exec_host()->layout;
     struct prctl_mm_map area = {
-        .start_code = vmm[0], .end_code = vmm[1], .start_data = vmm[2], .end_data = vmm[3], .start_brk = vmm[4],
+        .start_code = vmm[0],
+        .end_code = vmm[1],
+        .start_data = vmm[2],
+        .end_data = vmm[3],
+        .start_brk = vmm[4],
         .brk = (uint64_t)sbrk(0),
         .start_stack = window_base_ + l->rsp,
         .arg_start = window_base_ + l->arg_start,

@@ -24,7 +24,9 @@ enum { STACK_RANDOM = 1 << 22, PIE_RANDOM = 1 << 28, BRK_RANDOM = 1 << 18, MMAP_
 static struct exec_host host_;
 static bool random_; /* of this program's address space */
 
-struct exec_host *exec_host(void) { return &host_; }
+struct exec_host *exec_host(void) {
+    return &host_;
+}
 
 static uint64_t page_up(uint64_t size) { return (size + OFFSET) & ~(uint64_t)OFFSET; }
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
@@ -58,7 +60,8 @@ static int map_segments(const struct elf *e, uint64_t bias) {
     const Elf64_Phdr *s;
     bool first = true;
     for (int at = 0; (s = elf_next(e, PT_LOAD, &at)); first = false) {
-        int prot = (s->p_flags & PF_R ? PROT_READ : 0) | (s->p_flags & PF_W ? PROT_WRITE : 0), executable = s->p_flags & PF_X ? PROT_EXEC : 0;
+        int prot = (s->p_flags & PF_R ? PROT_READ : 0) | (s->p_flags & PF_W ? PROT_WRITE : 0),
+            executable = s->p_flags & PF_X ? PROT_EXEC : 0;
         uint64_t start = s->p_vaddr + bias, skew = start & OFFSET, end = start + s->p_filesz, zeros = start - skew;
         int error = 0;
         if (s->p_filesz) {
@@ -107,8 +110,12 @@ static int map_vdso(uint64_t *code) {
         if (!error) error = window_alias(at, (const void *)h->vdso_part[i].host, size);
         if (error) return error;
         book_carve(b, at, at + size);
-        book_add(b, &(struct vma){.start = at, .end = at + size, .limit = at + size, .prot = PROT_READ,
-                                  .flags = MAP_PRIVATE | VMA_ALIAS, .name = (char *)h->vdso_part[i].name});
+        book_add(b, &(struct vma){.start = at,
+                                  .end = at + size,
+                                  .limit = at + size,
+                                  .prot = PROT_READ,
+                                  .flags = MAP_PRIVATE | VMA_ALIAS,
+                                  .name = (char *)h->vdso_part[i].name});
     }
     uint64_t at = (uint64_t)start + h->vdso_code_at, size = h->vdso_code_size;
     int error = map(at, size, PROT_READ | PROT_WRITE, MAP_ANONYMOUS, -1, 0);
@@ -183,7 +190,8 @@ static int fill_stack(struct loaded *l, uint64_t top, const struct arguments *a,
         *word++ = key;
         *word++ = key < AUXV_KEYS && OURS >> key & 1 ? values[key] : host_.auxv[i].value;
     }
-    if (getrandom(image + (random_at - l->rsp), RANDOM_BYTES, 0) != RANDOM_BYTES) memset(image + (random_at - l->rsp), 0, RANDOM_BYTES);
+    if (getrandom(image + (random_at - l->rsp), RANDOM_BYTES, 0) != RANDOM_BYTES)
+        memset(image + (random_at - l->rsp), 0, RANDOM_BYTES);
     memcpy(image + (platform_at - l->rsp), platform, sizeof platform);
     memcpy(image + (strings - l->rsp), a->strings, a->size);
     memcpy(image + (strings - l->rsp) + a->size, a->execfn, name_size);

@@ -16,7 +16,9 @@ enum { LOWEST = 1 << 16, OFFSET = GUEST_PAGE - 1 };
 static struct book *book_;
 
 void fast_memory(struct book *book) { book_ = book; }
-struct book *memory_book(void) { return book_; }
+struct book *memory_book(void) {
+    return book_;
+}
 
 bool memory_plain(void) {
     const struct book *b = book_;
@@ -63,12 +65,16 @@ int64_t memory_map(uint64_t place, uint64_t length, int prot, int flags, int fd,
 }
 
 bool finish_mmap(struct vcpu *cpu) {
-    enum { KNOWN = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_POPULATE };
+    enum {
+        KNOWN =
+            MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_POPULATE
+    };
     const struct registers *r = cpu->regs;
     uint64_t address = r->rdi, length = page_up(r->rsi), offset = r->r9;
     if (!memory_plain() || r->r10 & ~(uint64_t)KNOWN || (r->r10 & MAP_TYPE) != MAP_PRIVATE) return false;
     int flags = (int)r->r10, fd = (int)r->r8;
-    if (!r->rsi || !length || length > book_->size || offset & OFFSET || (int64_t)(offset + length) < 0 || offset > INT64_MAX) return false;
+    if (!r->rsi || !length || length > book_->size || offset & OFFSET || (int64_t)(offset + length) < 0 || offset > INT64_MAX)
+        return false;
     if (flags & MAP_FIXED ? address & OFFSET || address < LOWEST || address > book_->size - length : address != 0) return false;
     if (flags & MAP_ANONYMOUS)
         offset = 0;
@@ -138,7 +144,8 @@ bool finish_madvise(struct vcpu *cpu) {
     uint64_t start = cpu->regs->rdi, end = start + page_up(cpu->regs->rsi), at = start;
     int advice = (int)cpu->regs->rdx;
     if (!memory_plain() || (advice != MADV_DONTNEED && advice != MADV_FREE) || start & OFFSET || end <= start) return false;
-    for (size_t i = book_index(book_, start); i < book_->count && book_->list[i]->start <= at && at < end; i++) at = book_->list[i]->end;
+    for (size_t i = book_index(book_, start); i < book_->count && book_->list[i]->start <= at && at < end; i++)
+        at = book_->list[i]->end;
     if (at < end) return false;
     long result = host_syscall_now(SYS_madvise, (long)host_address(start), (long)(end - start), advice, 0, 0, 0);
     return done(cpu, (uint64_t)result);

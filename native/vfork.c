@@ -92,7 +92,8 @@ static bool send_written(int pagemap, const struct vma *v) {
         count = (v->end - gva) / GUEST_PAGE;
         if (count > ENTRIES) count = ENTRIES;
         ssize_t size = (ssize_t)(count * sizeof *entries);
-        if (pread(pagemap, entries, (size_t)size, (off_t)((window_base_ + gva) / GUEST_PAGE * sizeof *entries)) != size) return true;
+        if (pread(pagemap, entries, (size_t)size, (off_t)((window_base_ + gva) / GUEST_PAGE * sizeof *entries)) != size)
+            return true;
         for (uint64_t i = 0; i < count; i++)
             if (entries[i] >> 56 == WRITTEN && !send_page(gva + i * GUEST_PAGE)) return false;
     }

@@ -71,9 +71,7 @@ struct vma *book_find(const struct book *b, uint64_t address) {
 }
 
 /* Where a neighbour below must end; may be negative. */
-static int64_t room_below(const struct vma *v) {
-    return (int64_t)v->start - (v->flags & MAP_GROWSDOWN ? STACK_GUARD_GAP : 0);
-}
+static int64_t room_below(const struct vma *v) { return (int64_t)v->start - (v->flags & MAP_GROWSDOWN ? STACK_GUARD_GAP : 0); }
 
 int vma_continued_by(const struct vma *left, const struct vma *right) {
     bool same_name = left->name ? right->name && !strcmp(left->name, right->name) : !right->name;

@@ -302,7 +302,7 @@ class Process:
         lib.fast_fork(self.fast and not vfork and self._forks and self.mm.heritable())
 
     def _may_execute(self) -> None:
-        """C may execute programs, in a process without timers (C itself sees a later timer_create(2)) and with all its rights."""
+        """C may execute programs: there are no timers (it sees a timer_create(2) itself), and no capability is given up."""
         lib.fast_exec(self.fast and not self._vfork and not self.task.group.bounded)
 
     def exit(self, task: Task, status: int, group: bool) -> bool:

@@ -35,7 +35,7 @@ PRIVATE = (0, 0)  # `file` and `inode` of memory that belongs to no file
 
 def name_of(vma: Vma) -> bytes:
     """What /proc/self/maps calls it; empty if nothing."""
-    return ffi.string(vma.name) if vma.name else b""  # type: ignore[no-any-return]
+    return ffi.string(vma.name) if vma.name else b""
 
 
 class VmaList:

@@ -4,9 +4,7 @@
 
 enum { PAGES = 64, FILE_PAGES = 40, ROUNDS = 3000 };
 
-static struct page {
-    int mapped, prot, value, below; /* below: what MADV_DONTNEED brings back */
-} model[PAGES];
+static struct page { int mapped, prot, value, below; /* below: what MADV_DONTNEED brings back */ } model[PAGES];
 static char *arena;
 static int pipe_ends[2];
 static unsigned state = 20;
