@@ -1,4 +1,4 @@
-/* execve(2) in C, where nothing about it is unusual: a program (no script) of the same user with the same rights, in a process of
+/* execve(2) in C, where nothing about it is unusual: a program of the same user with the same rights, in a process of
  * one thread. noahpy/process.py and program.py say what it does. Until the old program is gone all that is wrong or unusual is
  * left to them, which begin anew. */
 #include "exec.h"
@@ -123,10 +123,60 @@ static bool read_arguments(struct arguments *a, uint64_t argv, uint64_t envp) {
     int envc = add_strings(&a->strings, &room, &a->size, envp);
     if (envc < 0) return false;
     a->argc = (unsigned)argc, a->envc = (unsigned)envc;
+    return true;
+}
+
+static bool enough_room(const struct arguments *a) {
     uint64_t limit = memory_book()->stack_limit / 4;
     if (limit < STRING_MAX) limit = STRING_MAX;
     if (limit > STRINGS_MAX) limit = STRINGS_MAX;
     return a->size + strlen(a->execfn) + 1 + 8ull * (a->argc + a->envc) <= limit;
+}
+
+/* What a script's first line says, cut out of `line`: the interpreter's name, and its one argument or NULL. */
+static const char *script_line(char *line, size_t size, const char **argument) {
+    static const char blank[] = " \t";
+    char *end = memchr(line, '\n', size);
+    if (!end || memchr(line, 0, (size_t)(end - line))) return NULL;
+    while (end > line + 2 && strchr(blank, end[-1])) end--;
+    *end = 0;
+    char *name = line + 2 + strspn(line + 2, blank), *rest = name + strcspn(name, blank);
+    *argument = *rest ? rest + strspn(rest, blank) : NULL;
+    *rest = 0;
+    return *name ? name : NULL;
+}
+
+/* Puts a script's interpreter, its argument and the script in place of the first argument. */
+static bool put_before(struct arguments *a, const char *name, const char *argument, const char *script) {
+    size_t first = strlen(a->strings) + 1, added = strlen(name) + 1 + (argument ? strlen(argument) + 1 : 0) + strlen(script) + 1;
+    char *strings = malloc(a->size - first + added), *to = strings;
+    if (!strings) return false;
+    to = stpcpy(to, name) + 1;
+    if (argument) to = stpcpy(to, argument) + 1;
+    to = stpcpy(to, script) + 1;
+    memcpy(to, a->strings + first, a->size - first);
+    free(a->strings);
+    a->strings = strings;
+    a->size += added - first, a->arguments_size += added - first;
+    a->argc += argument ? 2 : 1;
+    return true;
+}
+
+/* From a script to the program that is to run it. */
+static bool follow_scripts(struct image *i) {
+    enum { LEVELS = 5, HEAD = 256 };
+    char script[PATH_MAX], head[HEAD + 1] = "";
+    snprintf(script, sizeof script, "%s", i->execfn);
+    for (int level = 0;; level++) {
+        ssize_t size = pread(i->program.fd, head, HEAD, 0);
+        if (size < 2 || head[0] != '#' || head[1] != '!') return size >= 2;
+        const char *argument, *name = script_line(head, (size_t)size, &argument);
+        if (level == LEVELS || !name || !put_before(&i->arguments, name, argument, script)) return false;
+        snprintf(script, sizeof script, "%s", name);
+        int fd = open_program(name);
+        close(i->program.fd);
+        if ((i->program.fd = fd) < 0) return false;
+    }
 }
 
 static bool read_interpreter(struct image *i) {
@@ -154,7 +204,7 @@ static struct image *prepare(const struct registers *r) {
     int proc = exec_host()->proc < 0 ? -1 : hidden_fd(exec_host()->proc);
     i->closing_count = named && ordinary_user() ? hidden_closing(proc, i->closing, CLOSING_MAX) : -1;
     if (i->closing_count >= 0 && i->closing_count <= CLOSING_MAX && (i->program.fd = open_program(i->execfn)) >= 0 &&
-        read_arguments(&i->arguments, r->rsi, r->rdx) && elf_read(&i->program, i->program.fd) && read_interpreter(i))
+        read_arguments(&i->arguments, r->rsi, r->rdx) && follow_scripts(i) && enough_room(&i->arguments) && elf_read(&i->program, i->program.fd) && read_interpreter(i))
         return i;
     forget(i);
     return NULL;
