@@ -148,7 +148,8 @@ static const char *script_line(char *line, size_t size, const char **argument) {
 
 /* Puts a script's interpreter, its argument and the script in place of the first argument. */
 static bool put_before(struct arguments *a, const char *name, const char *argument, const char *script) {
-    size_t first = strlen(a->strings) + 1, added = strlen(name) + 1 + (argument ? strlen(argument) + 1 : 0) + strlen(script) + 1;
+    size_t first = strlen(a->strings) + 1,
+           added = strlen(name) + 1 + (argument ? strlen(argument) + 1 : 0) + strlen(script) + 1;
     char *strings = malloc(a->size - first + added), *to = strings;
     if (!strings) return false;
     to = stpcpy(to, name) + 1;
@@ -204,7 +205,8 @@ static struct image *prepare(const struct registers *r) {
     int proc = exec_host()->proc < 0 ? -1 : hidden_fd(exec_host()->proc);
     i->closing_count = named && ordinary_user() ? hidden_closing(proc, i->closing, CLOSING_MAX) : -1;
     if (i->closing_count >= 0 && i->closing_count <= CLOSING_MAX && (i->program.fd = open_program(i->execfn)) >= 0 &&
-        read_arguments(&i->arguments, r->rsi, r->rdx) && follow_scripts(i) && enough_room(&i->arguments) && elf_read(&i->program, i->program.fd) && read_interpreter(i))
+        read_arguments(&i->arguments, r->rsi, r->rdx) && follow_scripts(i) && enough_room(&i->arguments) &&
+        elf_read(&i->program, i->program.fd) && read_interpreter(i))
         return i;
     forget(i);
     return NULL;
