@@ -12,7 +12,6 @@
 #include "pagetable.h"
 
 enum { KERNEL_CS = 0x10, USER_DS = 0x2b, USER_CS = 0x33, TSS_SELECTOR = 0x40 };
-enum { FLAG_TF = 1 << 8, FLAG_RF = 1 << 16 };
 
 /* The engine's pages in the guest. */
 #define IDT (OWN_BASE + 0x1000)

@@ -41,7 +41,7 @@ void xstate_leave(struct kvm_vcpu *, bool faulted);
 
 /* ---- flavour.c: all that PVM and VMX/SVM do differently ---- */
 
-enum { STUB_PORT = 0x80 };
+enum { STUB_PORT = 0x80, FLAG_TF = 1 << 8, FLAG_RF = 1 << 16 };
 
 enum state { IN_USER, AT_CALL, AT_EXCEPTION };
 
