@@ -301,6 +301,7 @@ static int run(struct vcpu *seen) {
         return state == IN_USER ? forbidden_out(v) : exit;
     }
     if (failed == EAGAIN) start_thread_of_vm(v);
+    if (failed == EINTR && state == IN_USER && flavour_trapped(v)) return EXIT_FAULT;
     if (failed == EINTR || failed == EAGAIN) return exit;
     if (failed == EFAULT) return EXIT_MEMORY;
     fail(-failed, "KVM_RUN: %s", strerror(failed));
