@@ -90,7 +90,7 @@ def test_program(name: str, variant: str, engine: Engine, build: Callable[[str, 
     check_end(engine.run([build(name, variant)], cwd=tmp_path), 0)
 
 
-# A program that starts another in a child, and one in its own place: execve(2), not the start of noahpy, loads the program then.
+# A program that starts another in a child, and one in its own place: it is execve(2) that loads the program then.
 BY_SHELL = {"in_a_child": '"$@"; exit $?', "in_place": 'exec "$@"'}
 
 
