@@ -14,12 +14,9 @@
 #include "vma.h"
 
 #define HUGE_PAGE (2ull << 20)
-#define STACK_MAX (64ull << 20)
 #define GAP_MIN (128ull << 20)
 #define PIE_BASE (WINDOW_MAX / 3 * 2 & ~(uint64_t)OFFSET)
-enum { OFFSET = GUEST_PAGE - 1, STACK_AT_START = 132 << 10, RANDOM_BYTES = 16, STACK_ROOM = 16 << 10 };
-/* Pages over which ASLR spreads the stack's top, a PIE's base, the heap's start and the mappings; bytes for RSP. */
-enum { STACK_RANDOM = 1 << 22, PIE_RANDOM = 1 << 28, BRK_RANDOM = 1 << 18, MMAP_RANDOM = 1 << 28, STACK_SHIFT = 8192 };
+enum { OFFSET = GUEST_PAGE - 1, RANDOM_BYTES = 16, STACK_ROOM = 16 << 10 };
 
 static struct exec_host host_;
 static bool random_; /* of this program's address space */
@@ -28,7 +25,6 @@ struct exec_host *exec_host(void) {
     return &host_;
 }
 
-static uint64_t page_up(uint64_t size) { return (size + OFFSET) & ~(uint64_t)OFFSET; }
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
 

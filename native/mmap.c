@@ -25,8 +25,6 @@ bool memory_plain(void) {
     return b && !b->sealed && !b->lock_future && b->as_limit == UINT64_MAX && b->data_limit == UINT64_MAX;
 }
 
-static uint64_t page_up(uint64_t size) { return (size + OFFSET) & ~(uint64_t)OFFSET; }
-
 /* x86-64 has no write-only and no execute-only pages, and the host checks reads of the guest's memory by PROT_READ. */
 static int granted(int prot) { return prot ? prot | PROT_READ : 0; }
 

@@ -38,6 +38,7 @@ from linux_abi.uapi.mman import (
 )
 from linux_abi.uapi.resource import RLIMIT_STACK
 
+from ._native import lib
 from .mappings import GRANTED, HUGE_PAGE, INFINITY, LAZY_BYTES, OFFSET, PAGE, Mappings, check, mmap_min_addr, page_up
 from .vma import ALIAS, PRIVATE, SEALED, SIZED, STACK_GUARD_GAP, name_of
 
@@ -45,7 +46,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .vma import Vma
 
-STACK_AT_START = 132 << 10  # as large as Linux makes it: a page of strings and room (setup_arg_pages() in fs/exec.c)
+STACK_AT_START: int = lib.STACK_AT_START  # a page of strings and room (setup_arg_pages() in fs/exec.c)
 LAZY_CHUNK = 64 << 20  # of a mapping of LAZY_BYTES or more, populated at once
 
 # Advice that lasts, as flags of a Vma: those that madvise(2) sets and those that it clears.
@@ -127,10 +128,10 @@ class AddressSpace(Mappings):
         All of it is mapped at once: a system call may be given a buffer deep in the stack that the guest never touched,
         and the host's kernel can't grow a mapping inside the window.
         """
-        spread = (1 << 22) * PAGE if self.aslr.on else 0
+        spread = lib.STACK_RANDOM * PAGE if self.aslr.on else 0
         gap = max(self.stack_limit, size) + spread + STACK_GUARD_GAP
         gap = min(max(gap, 128 << 20), self._size // 6 * 5)
-        base = self._size - page_up(gap) - self.aslr.pages("mmap", 1 << 28) * PAGE
+        base = self._size - page_up(gap) - self.aslr.pages("mmap", lib.MMAP_RANDOM) * PAGE
         self.vmas.search_below(base)
         flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_NORESERVE | MAP_STACK
         self.stack_room = max(0, size - STACK_AT_START)
