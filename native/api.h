@@ -241,6 +241,44 @@ void vfork_finish(uint64_t clear_child_tid);
 int tree_start(void); /* the first process of a tree */
 void tree_end(int status);
 
+/* ---- Measuring: what the simulated CPU executes (sim_blocks.c, docs/measuring.md) ------------------------------------ */
+
+enum { MEASURE_COUNTS = 1, MEASURE_TRACE = 2, MEASURE_COVERAGE = 4 };
+enum { LEDGER_PROCESSES = 1 << 20, LEDGER_MODULES = 1 << 12, LEDGER_BLOCKS = 1 << 26, TRACE_BUFFER = 4096 };
+/* A process of the tree. Its place is its number, from 0 on in the order of births. */
+struct ledger_process {
+    int32_t pid, parent;
+    uint64_t instructions;
+    uint32_t ended;    /* not 0: it has ended of itself */
+    uint32_t untold;   /* bytes of its trace that are still in its buffer */
+    char program[488]; /* the path of the last that it has executed, cut if longer */
+};
+/* What code is mapped from; number 0 is none. */
+struct ledger_module {
+    uint64_t ready;                        /* not 0: all else is written */
+    uint64_t base, end;                    /* addresses, of the mapping that was seen first */
+    uint64_t device, inode, size, changed; /* of the file, `changed` in ns; 0: of none, or not known */
+    char path[4040];
+};
+/* `key`: the module's number, then 13 bits of the block's size, then its offset; 0: free. */
+struct ledger_block {
+    uint64_t key, executions;
+};
+/* In memory that a tree's processes share: a file with holes. */
+struct ledger {
+    uint32_t processes, modules; /* how many there are; the modules' own count from 1 */
+    uint64_t lost;               /* executions of blocks for which there was no place */
+    uint8_t rest[4080];
+    struct ledger_process process[LEDGER_PROCESSES];
+    struct ledger_module module[LEDGER_MODULES];
+    struct ledger_block block[LEDGER_BLOCKS];
+    char trace[LEDGER_PROCESSES][TRACE_BUFFER];
+};
+/* From engine_open() on, has the simulated CPU record `what` of this process and its children in the file `ledger`, and write a
+ * trace to `trace`. When this process ends it writes a byte to `ask` and waits for one from `answer`. Takes the descriptors
+ * over. 0 or negative errno. */
+int measure(int what, int ledger, int ask, int answer, int trace);
+
 /* ---- Descriptors of the VMM's own (hidden.c) ------------------------------------------------------------------------- */
 
 /* The VMM's descriptors sit at [hidden_base(), hidden_base() + hidden_count()), above the guest's RLIMIT_NOFILE;

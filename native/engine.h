@@ -34,6 +34,9 @@ struct engine {
     int (*fork_prepare)(struct vcpu *cpu);
     int (*fork_child)(struct vcpu *cpu);
     void (*fork_parent)(void); /* or where it failed; NULL: nothing to do */
+    /* The process executes another program from now on; it ends. NULL: of no concern. */
+    void (*named)(const char *program);
+    void (*ends)(void);
 };
 
 extern const struct engine kvm_engine, sim_engine;

@@ -158,6 +158,7 @@ int signal_start(void) {
 }
 
 void signal_die(int number) {
+    tree_end(number);
     set_action(number, &(struct action){0});
     uint64_t mask = ~(1ull << (number - 1));
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);

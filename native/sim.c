@@ -188,6 +188,7 @@ static int fork_child(struct vcpu *cpu) {
         if (v != kept) v->idle = true;
     }
     next_ = serving_ = 0;
+    blocks_forked();
     return 0;
 }
 
@@ -225,4 +226,6 @@ const struct engine sim_engine = {
     .fork_prepare = fork_prepare,
     .fork_child = fork_child,
     .fork_parent = give_turn,
+    .named = blocks_named,
+    .ends = blocks_end,
 };

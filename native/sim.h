@@ -11,7 +11,7 @@ typedef size_t uc_hook;
 
 enum { UC_ARCH_X86 = 4, UC_MODE_64 = 8, UC_PROT_ALL = 7, UC_CPU_X86_BROADWELL = 20 };
 enum { UC_ERR_OK, UC_ERR_INSN_INVALID = 10 };
-enum { UC_HOOK_INTR = 1, UC_HOOK_INSN = 2, UC_HOOK_BLOCK = 8 };
+enum { UC_HOOK_INTR = 1, UC_HOOK_INSN = 2, UC_HOOK_BLOCK = 8, UC_HOOK_EDGE_GENERATED = 1 << 15 };
 enum { UC_X86_INS_CPUID = 113, UC_X86_INS_IN = 218, UC_X86_INS_OUT = 500, UC_X86_INS_SYSCALL = 699, UC_X86_INS_SYSENTER = 700 };
 enum {
     UC_REG_RFLAGS = 25, /* Unicorn's EFLAGS: all that is defined */
@@ -52,6 +52,12 @@ struct uc_x86_mmr {
 struct uc_x86_msr {
     uint32_t rid;
     uint64_t value;
+};
+
+/* A translated block. */
+struct uc_tb {
+    uint64_t pc;
+    uint16_t instructions, size;
 };
 
 /* The functions of Unicorn's that are used; each bears its name without `uc_`. */
@@ -104,3 +110,19 @@ void cpu_switch(uc_context *from, uc_context *to);
 enum { XSTATE_MAX = 576 };
 int cpu_get_xstate(void *area);
 int cpu_set_xstate(const void *area, size_t size);
+
+/* ---- sim_blocks.c: what it executes, if that is to be recorded (docs/measuring.md) ---- */
+
+bool blocks_wanted(void);
+void blocks_arrive(void); /* this thread's run starts */
+/* At each block's start: first the one before is told what follows it, then, unless the run ends here, this one begins. */
+void blocks_next(uint64_t address, uint32_t size);
+void blocks_begin(uint64_t address, uint32_t size);
+/* The run has ended at rip; `trapped`: behind an instruction that was executed. */
+void blocks_leave(uint64_t rip, bool trapped);
+void blocks_single(uint64_t address, uint32_t size); /* an instruction that was executed otherwise */
+void blocks_translated(uint64_t address, uint32_t size);
+void blocks_changed(void); /* code may have become other code, anywhere */
+void blocks_forked(void);
+void blocks_named(const char *program);
+void blocks_end(void);

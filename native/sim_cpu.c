@@ -116,6 +116,23 @@ static void on_block(uc_engine *cpu, uint64_t address, uint32_t size, void *data
     if (stop_ && running_) uc.emu_stop(cpu);
 }
 
+/* The same where blocks are recorded. Not those of the engine's own code, nor one to which the last one, that is on its way out,
+ * would lead. */
+static void on_recorded_block(uc_engine *cpu, uint64_t address, uint32_t size, void *data) {
+    (void)data;
+    if (!running_ || exception_ >= 0) return;
+    blocks_next(address, size);
+    if (stop_)
+        uc.emu_stop(cpu);
+    else
+        blocks_begin(address, size);
+}
+
+static void on_translation(uc_engine *cpu, struct uc_tb *block, struct uc_tb *before, void *data) {
+    (void)cpu, (void)before, (void)data;
+    blocks_translated(block->pc, block->size);
+}
+
 /* CPUID. Not 0: answered. */
 static int on_cpuid(uc_engine *cpu, void *data) {
     (void)data;
@@ -169,7 +186,8 @@ static int load_library(const char *path) {
 static uc_hook block_hook_;
 
 static int add_block_hook(void) {
-    return uc.hook_add(cpu_, &block_hook_, UC_HOOK_BLOCK, (void *)on_block, NULL, (uint64_t)1, (uint64_t)0);
+    void *callback = blocks_wanted() ? (void *)on_recorded_block : (void *)on_block;
+    return uc.hook_add(cpu_, &block_hook_, UC_HOOK_BLOCK, callback, NULL, (uint64_t)1, (uint64_t)0);
 }
 
 static int add_hooks(void) {
@@ -187,6 +205,8 @@ static int add_hooks(void) {
     };
     uc_hook hook;
     int error = add_block_hook();
+    if (!error && blocks_wanted())
+        error = uc.hook_add(cpu_, &hook, UC_HOOK_EDGE_GENERATED, (void *)on_translation, NULL, (uint64_t)1, (uint64_t)0);
     for (size_t i = 0; i < sizeof hooks / sizeof *hooks && !error; i++)
         error = uc.hook_add(cpu_, &hook, hooks[i].type, hooks[i].callback, NULL, hooks[i].begin, hooks[i].end,
                             hooks[i].instruction);
@@ -408,6 +428,7 @@ void cpu_forget_code(void) {
     uc.hook_del(cpu_, block_hook_);
     add_block_hook();
     take_error_code(&instruction);
+    blocks_changed();
 }
 
 /* ---- running ---- */
@@ -451,8 +472,10 @@ static void classify(struct registers *r, struct fault *fault) {
 int cpu_run(struct vcpu *v, struct fault *fault) {
     struct registers *r = v->regs;
     void *at[ALL];
+    const bool recorded = blocks_wanted();
     places(v, at);
     tell_cpu_number();
+    if (recorded) blocks_arrive();
     for (;;) {
         stop_ = false;
         running_ = true;
@@ -469,8 +492,10 @@ int cpu_run(struct vcpu *v, struct fault *fault) {
         uc.reg_read_batch(cpu_, NUMBERS, at, ALL);
         if (exception_ >= 0) {
             classify(r, fault);
+            if (recorded) blocks_leave(r->rip, exception_ == VECTOR_DB);
             return refused_ ? RAN_REFUSED : RAN_FAULT;
         }
+        if (recorded) blocks_leave(r->rip, called_);
         if (refused_) return RAN_REFUSED;
         if (called_) {
             r->rcx = r->rip;
@@ -482,7 +507,9 @@ int cpu_run(struct vcpu *v, struct fault *fault) {
             fail(0, "%s: %s at %#lx", name_, uc.strerror(error), (unsigned long)r->rip);
             return RAN_FAILED;
         }
+        uint64_t at_instruction = r->rip;
         if (!finish_instruction(r, fault)) return RAN_FAULT;
+        if (recorded) blocks_single(at_instruction, (uint32_t)(r->rip - at_instruction));
     }
 }
 

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine.h"
 #include "hidden.h"
 
 enum { RECORDS = 8192 };
@@ -60,6 +61,7 @@ void tree_born(void) {
 }
 
 void tree_exec(const char *path) {
+    if (engine_ && engine_->named) engine_->named(path);
     if (!mine_) return;
     strncpy(mine_->path, path, sizeof mine_->path - 1);
     mine_->exec = now();
@@ -68,6 +70,7 @@ void tree_exec(const char *path) {
 
 void tree_end(int status) {
     struct rusage usage;
+    if (engine_ && engine_->ends) engine_->ends();
     if (!mine_ || mine_->pid != getpid()) return;
     getrusage(RUSAGE_SELF, &usage);
     mine_->user = ns(usage.ru_utime);

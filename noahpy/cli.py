@@ -23,13 +23,18 @@ OPTIONS = (
     ("-a", "--argv0", "NAME", "what PROGRAM finds as its own name"),
     ("", "--engine", "NAME", "kvm: a VM, sim: a simulated CPU, auto: what there is"),
     ("-q", "--quiet", "", "do not say that the CPU is simulated"),
-    ("", "--cpu", "MODEL", "x86-64-v1 to -v4 or host, then ,+FEATURE or ,-FEATURE"),
+    ("", "--cpu", "MODEL", "x86-64-v1 to -v4 or host, then ,+FEATURE, ,-FEATURE"),
+    ("", "--count-instructions", "", "say at the end how many each process executed"),
+    ("", "--trace", "blocks", "write each block of code that is executed"),
+    ("", "--coverage", "FORM", "lcov, drcov: write what lines or blocks are executed"),
+    ("-o", "--output", "FILE", "where the trace, coverage or counts (JSON) go"),
     ("", "--no-aslr", "", "put PROGRAM at the same addresses in every run"),
     ("", "--no-fast", "", "serve every system call in Python, none in C"),
     ("-h", "--help", "", "print this and exit"),
     ("-V", "--version", "", "print the version and exit"),
 )
-ENGINES = ("kvm", "sim", "auto")
+# What an option's value may be, where that is one of a few words.
+CHOICES = {"--engine": ("kvm", "sim", "auto"), "--trace": ("blocks",), "--coverage": ("lcov", "drcov")}
 # Name, possible first arguments, what it does.
 COMMANDS = (
     ("doctor", "[--json]", "say whether programs can run here"),
@@ -52,7 +57,7 @@ def isolate() -> None:
 class Options:
     """How the guest is run."""
 
-    __slots__ = ("aslr", "engine", "fast", "quiet", "cpu")
+    __slots__ = ("aslr", "engine", "fast", "quiet", "cpu", "counts", "trace", "coverage", "output")
 
     def __init__(self) -> None:
         self.aslr = True
@@ -60,6 +65,23 @@ class Options:
         self.fast = True
         self.cpu: Cpu | None = None
         self.quiet = False
+        self.counts = False  # these need the simulated CPU (noahpy/measure)
+        self.trace = False
+        self.coverage = ""
+        self.output = ""
+
+    def measures(self) -> bool:
+        """Whether it is to be told what the program executes."""
+        return bool(self.counts or self.trace or self.coverage)
+
+    def check(self) -> None:
+        """CannotRun where they contradict each other."""
+        if self.trace and self.coverage:
+            raise _usage("--trace and --coverage would write to one file")
+        if self.coverage and not self.output:
+            raise _usage("--coverage needs -o FILE")
+        if self.output and not self.measures():
+            raise _usage("-o FILE needs --trace, --coverage or --count-instructions")
 
 
 def main(args: list[str]) -> NoReturn:
@@ -87,6 +109,8 @@ def _main(args: list[str]) -> int:
     envp = environment()
     argv0 = None
     for option, value in given:
+        if value not in CHOICES.get(option, (value,)):
+            raise _usage(f"{option} is {', '.join(CHOICES[option])}, not '{value}'")
         if option == "--env":
             name, equals, _ = value.partition("=")
             if not (name and equals):
@@ -101,9 +125,15 @@ def _main(args: list[str]) -> int:
 
             options.cpu = Cpu(value)
         elif option == "--engine":
-            if value not in ENGINES:
-                raise _usage(f"--engine is {', '.join(ENGINES)}, not '{value}'")
             options.engine = value
+        elif option == "--count-instructions":
+            options.counts = True
+        elif option == "--trace":
+            options.trace = True
+        elif option == "--coverage":
+            options.coverage = value
+        elif option == "--output":
+            options.output = value
         elif option == "--quiet":
             options.quiet = True
         elif option == "--no-aslr":
@@ -116,6 +146,7 @@ def _main(args: list[str]) -> int:
             return 0
     if not words:
         raise _usage("which program?")
+    options.check()
     argv = [os.fsencode(word) for word in words]
     program = find(argv[0], envp)
     if argv0 is not None:
@@ -127,6 +158,10 @@ def _run(program: bytes, argv: list[bytes], envp: list[bytes], options: Options)
     try:
         from . import run
 
+        if options.measures():
+            from . import measure
+
+            measure.begin(options)
         run.start(program, argv, envp, options)
     except LinuxError as error:
         why = getattr(error, "explanation", None) or os.strerror(error.errno)
@@ -221,21 +256,17 @@ def environment() -> list[bytes]:
 def help_text() -> str:
     """What --help prints: at most 24 lines of 79 columns."""
     options = [
-        f"  {short + ',' if short else '   '} {f'{name} {value}'.strip():19} {what}\n" for short, name, value, what in OPTIONS
+        f"  {short + ',' if short else '   '} {f'{name} {value}'.strip():20} {what}\n" for short, name, value, what in OPTIONS
     ]
     commands = [f"  {f'noahpy {name} {args}':37} {what}\n" for name, args, what in COMMANDS]
     return (
-        "usage: noahpy [options] PROGRAM [ARGS...]\n"
-        "\n"
+        "usage: noahpy [options] [--] PROGRAM [ARGS...]\n"
         "Runs a Linux program in a virtual machine that holds no kernel.\n"
         "\n"
         f"{''.join(options)}"
-        "\n"
         f"{''.join(commands)}"
-        "  noahpy -- PROGRAM [ARGS...]           whatever PROGRAM is called\n"
         "\n"
-        "noahpy ends as PROGRAM does, by exit status or by signal. Its own statuses:\n"
-        "125 noahpy cannot work, 126 PROGRAM cannot be run, 127 PROGRAM is not found.\n"
+        "Ends as PROGRAM does, or by 125 noahpy failed, 126 not runnable, 127 not found.\n"
     )
 
 

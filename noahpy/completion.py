@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .cli import COMMANDS, OPTIONS
+from .cli import CHOICES, COMMANDS, OPTIONS
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -27,9 +27,12 @@ def _quoted(text: str) -> str:
 
 def _bash() -> str:
     names = " ".join(name for name, _, _ in COMMANDS)
-    commands = "\n".join(
-        f'            1:{name}) COMPREPLY=($(compgen -W {_quoted(_words(args))} -- "$cur")) ;;' for name, args, _ in COMMANDS
-    )
+
+    def offer(case: str, words: str) -> str:
+        return f'            {case}) COMPREPLY=($(compgen -W {_quoted(words)} -- "$cur")) ;;'
+
+    values = "\n".join(offer(name, " ".join(words)) for name, words in CHOICES.items())
+    commands = "\n".join(offer(f"1:{name}", _words(args)) for name, args, _ in COMMANDS)
     return f"""\
 # bash: source <(noahpy completion bash)
 _noahpy() {{
@@ -51,6 +54,8 @@ _noahpy() {{
         case ${{COMP_WORDS[COMP_CWORD - 1]}} in
             -U|--unset) COMPREPLY=($(compgen -v -- "$cur")) ;;
             -E|--env) COMPREPLY=($(compgen -v -S = -- "$cur")); compopt -o nospace ;;
+            -o|--output) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+{values}
         esac
     elif [[ $cur == -* && ${{COMP_WORDS[COMP_CWORD - 1]}} != -- ]]; then
         COMPREPLY=($(compgen -W '{" ".join(_forms(takes_value=True) + _forms(takes_value=False))}' -- "$cur"))
@@ -80,7 +85,9 @@ def _zsh() -> str:
     rows = []
     for short, name, value, what in OPTIONS:
         forms = f"'({short} {name})'{{{short},{name}}}" if short else f"'{name}'"
-        rows.append(f"    {forms}{_quoted(f'[{what}]' + (f':{value}:' if value else ''))} \\\n")
+        words = " ".join(CHOICES.get(name, ()))
+        action = f"({words})" if words else "_files" if value == "FILE" else ""
+        rows.append(f"    {forms}{_quoted(f'[{what}]' + (f':{value}:{action}' if value else ''))} \\\n")
     commands = " ".join(_quoted(f"{name}:{what}") for name, _, what in COMMANDS)
     arguments = "\n".join(f"        {name}) compadd -- {_words(args)} ;;" for name, args, _ in COMMANDS)
     return f"""\
@@ -113,7 +120,9 @@ def _fish() -> str:
     for short, name, value, what in OPTIONS:
         specs.append(f"{f'{short[1:]}/' if short else ''}{name[2:]}{'=+' if value else ''}")
         forms = f"-s {short[1:]} -l {name[2:]}" if short else f"-l {name[2:]}"
-        lines.append(f"complete -c noahpy -n 'not __noahpy_guest' {'-x ' if value else ''}{forms} -d {_fish_quoted(what)}")
+        words = " ".join(CHOICES.get(name, ()))
+        takes = f"-x -a '{words}' " if words else "-r -F " if value == "FILE" else "-x " if value else ""
+        lines.append(f"complete -c noahpy -n 'not __noahpy_guest' {takes}{forms} -d {_fish_quoted(what)}")
     for name, args, what in COMMANDS:
         lines.append(f"complete -c noahpy -n '__fish_is_nth_token 1' -a {name} -d {_fish_quoted(what)}")
         lines.append(f"complete -c noahpy -x -n '__fish_seen_subcommand_from {name}' -a '{_words(args)}'")
