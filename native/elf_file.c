@@ -23,7 +23,7 @@ bool elf_executable_stack(const struct elf *e) {
 }
 
 /* Whether all segments can be mapped wherever the file is put, and what they span. */
-static bool measure(struct elf *e) {
+static bool find_span(struct elf *e) {
     e->low = UINT64_MAX, e->high = 0, e->align = GUEST_PAGE;
     const Elf64_Phdr *s;
     for (int at = 0; (s = elf_next(e, PT_LOAD, &at));) {
@@ -48,5 +48,5 @@ bool elf_read(struct elf *e, int fd) {
     if (head.e_phoff > (uint64_t)INT64_MAX - (uint64_t)size || pread(fd, e->segment, (size_t)size, (off_t)head.e_phoff) != size)
         return false;
     e->fd = fd, e->type = head.e_type, e->count = head.e_phnum, e->entry = head.e_entry, e->phoff = head.e_phoff;
-    return measure(e);
+    return find_span(e);
 }
