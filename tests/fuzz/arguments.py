@@ -25,6 +25,7 @@ from linux_abi import types
 from linux_abi.syscall import CALLS, Syscall, Table
 from linux_abi.task import TaskExit
 from linux_abi.uapi.x86_64 import ARGUMENT_REGISTERS
+from noahpy.image import import_all
 
 from .hostile import (
     DESCRIPTORS,
@@ -273,6 +274,7 @@ def fuzz(
 ) -> list[str]:
     """Try the calls: a line for each problem. `entries` replace those that the declarations make."""
     table = Table()
+    import_all()  # nobody may not be allowed to read the files
     problems = []
     with tempfile.TemporaryDirectory(prefix="noahpy-fuzz-") as directory:
         os.chmod(directory, 0o755)
