@@ -60,6 +60,9 @@ EXCLUDED = {
     "rt_sigreturn": "has no arguments: its frames are tested with signals",
 }
 
+# Calls whose result may be any word, and why.
+ANY_WORD = {"prctl": "PR_GET_TIMERSLACK says what PR_SET_TIMERSLACK was given"}
+
 # Arguments that get other values than their type's, and why: what would reach beyond the fuzzer's own process.
 _NO_CREAT = (0, 1, 2, 3, 0o600, 0o2000, 0o4000, 0x80000)
 _SMALL = (0, 1, 0xFFF, 0x1000, 0x5000, 1 << 20, 1 << 47, 1 << 63, _M64)
@@ -168,7 +171,8 @@ def try_case(call: Syscall, entry: Entry, hostile: Hostile, case: Case) -> str:
         where = f"{os.path.basename(at.tb_frame.f_code.co_filename)}:{at.tb_lineno}" if at else "?"
         problem = f"{type(error).__name__}: {error} at {where}"
     else:
-        if result is not None and not (type(result) is int and -ERRNO_MAX <= result <= _M64):
+        least = -1 << 63 if call.name in ANY_WORD else -ERRNO_MAX
+        if result is not None and not (type(result) is int and least <= result <= _M64):
             problem = f"returned {result!r}"
     if hostile.host.leaks:
         problem = problem or "handed the host an address outside of the guest"
