@@ -59,7 +59,7 @@ static void switch_to(struct sim_vcpu *v) {
 
 static struct sim_vcpu *new_vcpu(void) {
     struct sim_vcpu *v = calloc(1, sizeof *v);
-    if (!v || uc.context_alloc(cpu_, &v->context)) {
+    if (!fresh_ || !v || uc.context_alloc(cpu_, &v->context)) {
         free(v);
         fail(-ENOMEM, "no memory");
         return NULL;
@@ -70,8 +70,15 @@ static struct sim_vcpu *new_vcpu(void) {
     return v;
 }
 
+/* What each starts with. */
+static void make_fresh(void) {
+    cpu_settle();
+    if (!uc.context_alloc(cpu_, &fresh_)) uc.context_save(cpu_, fresh_);
+}
+
 static struct vcpu *create(void) {
     take_turn(true);
+    if (!fresh_) make_fresh();
     struct sim_vcpu *v = vcpus_;
     while (v && !v->idle) v = v->next;
     if (!v) v = new_vcpu();
@@ -202,7 +209,6 @@ static int sim_open(const char *library) {
     physical_limit(1ull << 40); /* Unicorn's */
     int error = cpu_open(library);
     if (error) return error;
-    if (uc.context_alloc(cpu_, &fresh_) || uc.context_save(cpu_, fresh_)) return fail(-ENOMEM, "no memory");
     signal_stops(stop_this, cpu_fault);
     return 0;
 }

@@ -90,6 +90,7 @@ extern uc_engine *cpu_; /* all virtual CPUs take turns on it */
 int cpu_open(const char *library);
 const char *cpu_name(void);
 struct cpuid_entry *cpu_leaves(int *count);
+void cpu_settle(void); /* the leaves stay what they are now: its control registers follow */
 enum { RAN_CALL, RAN_FAULT, RAN_STOPPED, RAN_REFUSED, RAN_FAILED };
 struct fault {
     uint32_t vector, error_code;

@@ -19,6 +19,7 @@
 enum { USER_CS = 0x33, USER_DS = 0x2b, FLAG_IF = 1 << 9 };
 enum { VECTOR_DB = 1, VECTOR_BP = 3, VECTOR_OF = 4, VECTOR_UD = 6, VECTOR_GP = 13, VECTOR_PF = 14 };
 enum { XCR0 = 3, TCG_BUFFER = 128 << 20 };
+enum { CR4 = 0x50620, CR4_FSGSBASE = 1 << 16 }; /* PAE PGE OSFXSR OSXMMEXCPT FSGSBASE OSXSAVE */
 
 /* The engine's pages in the guest. */
 #define TABLES OWN_BASE
@@ -247,7 +248,7 @@ static bool run_own(uint64_t rip, uint64_t rcx, uint64_t rax) {
 
 /* From reset to CPL 3, by way of IRET. */
 static int boot(void) {
-    const uint64_t cr0 = 0x80050033, cr3 = pagetable_root(), cr4 = 0x50620, stack = TABLES + 0x800;
+    const uint64_t cr0 = 0x80050033, cr3 = pagetable_root(), cr4 = CR4, stack = TABLES + 0x800;
     uint64_t frame[] = {CODE + CALL, USER_CS, 0x202, CODE, USER_DS};
     memcpy((uint8_t *)gdt_ + 0x800, frame, sizeof frame);
     struct uc_x86_msr efer = {0xc0000080, 0xd01}; /* SCE LME LMA NXE */
@@ -345,6 +346,12 @@ static void identify(void) {
     if (__get_cpuid(1, &a, &b, &c, &d)) leaves_[1].edx = d;
     uc_hook hook;
     uc.hook_add(cpu_, &hook, UC_HOOK_INSN, (void *)on_cpuid, NULL, (uint64_t)1, (uint64_t)0, UC_X86_INS_CPUID);
+}
+
+void cpu_settle(void) {
+    bool has = false;
+    for (int i = 0; i < leaf_count_; i++) has |= leaves_[i].function == 7 && leaves_[i].ebx & 1;
+    uc.reg_write(cpu_, UC_REG_CR4, &(uint64_t){has ? CR4 : CR4 & ~CR4_FSGSBASE});
 }
 
 struct cpuid_entry *cpu_leaves(int *count) {

@@ -41,6 +41,8 @@ def start(program: bytes, argv: list[bytes], envp: list[bytes], options: Options
     process = Process(mm, host, options.fast)
     image = process.prepare(program, program, argv, envp)
     table = Table(lazy=start_image.used(), compiled=start_image.entry)
+    if not start_image.used():
+        start_image.import_all()
     gc.freeze()  # what is there stays: a collection would only copy pages that forked processes share
     gc.enable()
     signals = kvm.open_machine(PLAIN if options.fast else {}, options.engine, quiet=options.quiet)

@@ -38,7 +38,8 @@ def build(name: str = "bench") -> Path:
 
 def engines() -> dict[str, list[str]]:
     found = {name: [command] for name, command in PEERS.items() if shutil.which(command)}
-    return {"native": [], "noahpy": noahpy_command(), **found}
+    noahpy = noahpy_command()
+    return {"native": [], "noahpy": noahpy, "noahpy, sim": [*noahpy, "--engine", "sim"], **found}
 
 
 def inside(program: Path, name: str) -> Callable[[list[str]], float]:
