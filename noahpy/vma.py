@@ -30,6 +30,7 @@ SIZED = 1 << 40  # an object with an end: pages behind it give SIGBUS
 ALIAS = 1 << 41  # host pages that are not the window's (vvar)
 SEALED = 1 << 42  # mseal(2)
 
+_LAST = (1 << 64) - 1  # address
 PRIVATE = (0, 0)  # `file` and `inode` of memory that belongs to no file
 
 
@@ -80,8 +81,8 @@ class VmaList:
         return self.book.list[i - 1] if i else None
 
     def within(self, start: int, end: int) -> list[Vma]:
-        """The mappings that [start, end) touches."""
-        first, after = lib.book_index(self.book, start), lib.book_below(self.book, end)
+        """The mappings that [start, end) touches; `end` may lie beyond all addresses."""
+        first, after = lib.book_index(self.book, start), lib.book_below(self.book, min(end, _LAST))
         return ffi.unpack(self.book.list + first, after - first) if first < after else []
 
     def runs(self, start: int, end: int) -> list[tuple[int, int]]:
