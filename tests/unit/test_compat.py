@@ -191,6 +191,16 @@ def test_sources_of_either_format():
     assert with_source_entries(stanza.replace("deb deb-src", "deb")) == stanza
 
 
+def test_coreutils_outcomes():
+    statuses = [coreutils.parse("", code)["result"].status for code in (0, 77, 1, 99, -15)]
+    assert statuses == [PASS, SKIPPED, FAIL, FAIL, FAIL]
+
+
+def test_what_dash_says_of_a_killed_child_is_not_compared():
+    assert coreutils.parse("a\nTerminated\nb\nTerminated\n", 0) == coreutils.parse("a\nb\n", 0)
+    assert coreutils.parse("Terminated: a\n", 0) != coreutils.parse("", 0)
+
+
 def test_limits_are_those_of_c():
     printed = dict(line.split("=") for line in coreutils.limits().splitlines())
     assert printed["INT_MAX"] == "2147483647"
