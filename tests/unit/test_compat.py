@@ -148,6 +148,7 @@ def test_report_of_a_difference(tmp_path):
     assert not found.ok
     assert "--- x.tests: a\nnative: PASS, other: FAIL" in found.problems()
     assert "1/2" in found.table()
+    assert found.verdict().endswith("\n2 pass natively, 1 of these other (50.00 %)\n")
     found.write(tmp_path / "made/report.json")
     content = json.loads((tmp_path / "made/report.json").read_text())
     assert content["ok"] is False
@@ -169,6 +170,13 @@ def test_a_case_that_fails_sometimes(tmp_path):
     known = {"x.tests: a": "sometimes the reader is first"}
     assert report(tmp_path, DIFFERS, known).ok
     assert report(tmp_path, "echo PASS: a", known).ok
+
+
+def test_a_case_that_prints_something_else_sometimes(tmp_path):
+    known = {"x.tests: a": "sometimes prints what else there is"}
+    assert report(tmp_path, "echo $OTHER; echo PASS: a", known).ok
+    assert report(tmp_path, "echo PASS: a", known).ok
+    assert not report(tmp_path, DIFFERS, known).ok
 
 
 def test_known_failures_need_a_reason(tmp_path):
