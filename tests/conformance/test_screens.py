@@ -179,7 +179,7 @@ class Screen:
         return True
 
     def do(self, step: Step) -> None:
-        if not isinstance(step, Foreground):
+        if step and not isinstance(step, Foreground):
             self.settle()
         self.answered = False
         if isinstance(step, bytes):
@@ -196,7 +196,7 @@ class Screen:
     def settle(self) -> None:
         """Return when the program waits.
 
-        Natively, too, it takes two keys at once for something else, and misses a signal between its drawing and its read.
+        Natively, too, it takes two keys at once for another, and misses a signal that comes between its drawing and its read.
         """
         end = time.monotonic() + PATIENCE
         while self.read(PAUSE) or self.foreground()[1] != "S":
@@ -220,7 +220,7 @@ class Screen:
 
 
 class Session(NamedTuple):
-    """The screens after each step but the last, whether the program wrote anything; its status, the text file afterwards."""
+    """After each step but the last: the screen, and whether anything was written to it. At the end: status and text file."""
 
     screens: list[tuple[str, bool]]
     status: int
