@@ -225,9 +225,10 @@ struct exec_host {
     char program[4096]; /* the VMM's own */
 };
 struct exec_host *exec_host(void);
-/* The process runs this program now: known to all who look (tree.c) and to readlink(2) in C. */
-void program_is(const char *path);
+/* The process runs this program now: known to all who look (tree.c) and to readlink(2) in C. Takes over its descriptor. */
+void program_is(const char *path, int fd);
 const char *program_path(void);
+int program_fd(void);                 /* its number now, or -1 */
 const uint64_t *program_layout(void); /* of the program that C has started last, as in struct exec_host */
 /* Whether C may do execve(2): for a process without timers, which Python has not made by vfork(2). */
 void fast_exec(int allowed);

@@ -40,11 +40,17 @@ bool exec_forbid(struct vcpu *cpu) {
     return false;
 }
 
-void program_is(const char *path) {
+static int program_ = -1; /* its file, which may be renamed, removed, or out of this user's reach */
+
+void program_is(const char *path, int fd) {
+    if (program_ >= 0) hidden_remove(&program_);
+    program_ = fd;
+    if (fd >= 0 && hidden_add(&program_) < 0) hidden_remove(&program_);
     snprintf(path_, sizeof path_, "%s", path);
     tree_exec(path_);
 }
 const char *program_path(void) { return path_; }
+int program_fd(void) { return program_; }
 const uint64_t *program_layout(void) { return layout_; }
 
 /* ---- What is needed ---- */
@@ -236,17 +242,19 @@ static void publish(const struct loaded *l) {
     prctl(PR_SET_MM, PR_SET_MM_MAP, &area, sizeof area, 0);
 }
 
-static void name_program(const struct image *i) {
+/* Takes over the program's descriptor. */
+static void name_program(struct image *i) {
     char path[PATH_MAX], link[32];
     snprintf(link, sizeof link, "self/fd/%d", i->program.fd);
     ssize_t size = readlinkat(hidden_fd(exec_host()->proc), link, path, sizeof path - 1);
     path[size < 0 ? 0 : size] = 0;
-    program_is(path);
+    program_is(path, i->program.fd);
+    i->program.fd = -1;
     const char *slash = strrchr(i->execfn, '/');
     prctl(PR_SET_NAME, slash ? slash + 1 : i->execfn, 0, 0, 0); /* which cuts it */
 }
 
-static void replace(struct vcpu *cpu, const struct image *i) {
+static void replace(struct vcpu *cpu, struct image *i) {
     struct loaded l;
     actions_forget();
     prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
@@ -256,12 +264,12 @@ static void replace(struct vcpu *cpu, const struct image *i) {
     for (int n = 0; n < i->closing_count; n++) close(i->closing[n]);
     if (window_clear()) signal_die(SIGSEGV);
     book_clear(memory_book());
-    name_program(i);
     if (load(&l, &i->program, i->interpreted ? &i->interpreter : NULL, &i->arguments) || vcpu_start(cpu)) signal_die(SIGSEGV);
     cpu->regs->rip = l.rip;
     cpu->regs->rsp = l.rsp;
     const uint64_t layout[] = {l.start_code, l.end_code, l.start_data, l.end_data, l.start_brk};
     memcpy(layout_, layout, sizeof layout_);
+    name_program(i);
     publish(&l);
 }
 

@@ -98,6 +98,7 @@ class Process:
         """
         self._entry = entry
         self.task = task
+        task.group.exe_file = self._exe_file
         self.threads = Threads(task, serve)
         mask = bytearray(8)
         self.host.now.rt_sigprocmask(0, 0, mask, 8)
@@ -112,10 +113,14 @@ class Process:
                 task.group.actions[number] = Sigaction(SIG_IGN, 0, 0, 0)
         self._may_execute()
 
+    def _exe_file(self) -> bytes:
+        fd: int = lib.program_fd()
+        return b"/proc/self/fd/%d" % fd if fd >= 0 else self.task.group.exe
+
     def load(self, image: Image) -> loader.Entry:
         """Fill the empty address space with a program."""
         self.mm.aslr.on = self._aslr and not self.host.now.personality(_QUERY) & ADDR_NO_RANDOMIZE
-        lib.program_is(own.target(f"self/fd/{image.program.fd}"))
+        lib.program_is(own.target(f"self/fd/{image.program.fd}"), os.dup(image.program.fd))
         return loader.commit(image, self.mm)
 
     def enter(self, image: Image, entry: loader.Entry) -> None:
