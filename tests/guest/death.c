@@ -82,6 +82,9 @@ static void call_past_file(void) {
     CHECK(mprotect(p, PAGE, PROT_READ | PROT_EXEC) == 0);
     call(p);
 }
+static void call_past_file_of_data(void) {
+    call(past_the_end());
+} /* the kernel looks for the page before it looks at PROT_EXEC */
 static void load_truncated(void) {
     char *p = past_the_end();
     int fd = open("file", O_RDWR);
@@ -265,6 +268,7 @@ static const struct {
     CASE(load_past_file),
     CASE(store_past_file),
     CASE(call_past_file),
+    CASE(call_past_file_of_data),
     CASE(load_truncated),
     CASE(unaligned_sse),
     CASE(unaligned_with_ac),

@@ -44,6 +44,8 @@ static void set_capabilities(uint64_t effective, uint64_t permitted, uint64_t in
     CHECK(syscall(SYS_capset, &header, data) == 0);
 }
 
+static int program; /* this one, which the user that is changed to may not find by its path */
+
 /* What the new program finds after `change`. */
 static struct state after(void (*change)(void)) {
     int fds[2];
@@ -52,7 +54,7 @@ static struct state after(void (*change)(void)) {
     if (pid == 0) {
         CHECK(dup2(fds[1], 3) == 3);
         change();
-        execve("/proc/self/exe", (char *[]){"exec_credentials", "state", NULL}, environ);
+        fexecve(program, (char *[]){"exec_credentials", "state", NULL}, environ);
         CHECK(!"execve came back");
     }
     struct state s;
@@ -129,6 +131,7 @@ int main(int argc, char **argv) {
         CHECK(write(3, &s, sizeof s) == sizeof s);
         return 0;
     }
+    CHECK((program = fcntl(open("/proc/self/exe", O_RDONLY | O_CLOEXEC), F_DUPFD_CLOEXEC, 4)) > 3);
     without_privilege();
     CHECK(succeeds(start(spawns_not_dumpable)));
     if (!(state().permitted >> CAP_SETPCAP & 1) || !succeeds(start(may_become_another))) return 0;
