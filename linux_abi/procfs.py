@@ -6,7 +6,7 @@ VMM's entries; `exe` is the guest's program. /proc of other processes stays the 
 
 from __future__ import annotations
 
-from os import getpid
+from os import getpid, readlink
 
 from . import procviews
 from .errors import LinuxError
@@ -121,7 +121,15 @@ def link_target(task: Task, dirfd: int, path: int, target: bytes) -> bytes:
     if not task.host.vmm_path().startswith(target):
         return target
     name = _named(task, dirfd, task.mm.host_address(path)) or _file_of(task, dirfd)  # an empty path means dirfd itself
-    return task.group.exe if name == b"exe" else target
+    return _program(task) if name == b"exe" else target
+
+
+def _program(task: Task) -> bytes:
+    """What the link `exe` says: the program's name now."""
+    try:
+        return readlink(task.group.exe_file())
+    except OSError:
+        return task.group.exe
 
 
 def listed(task: Task, fd: int) -> Callable[[bytes], bool] | None:

@@ -33,19 +33,21 @@ static bool is_own_exe(uint64_t gva) {
 
 static bool read_link(struct vcpu *cpu, int dirfd, uint64_t path, uint64_t buffer, int room) {
     char target[PATH_MAX];
-    const char *text = target, *vmm = exec_host()->program;
+    const char *vmm = exec_host()->program;
     long size;
     if (room <= 0 || is_hidden(dirfd)) return false;
     if (is_own_exe(path)) {
-        text = program_path();
-        size = (long)strlen(text);
+        char link[32];
+        snprintf(link, sizeof link, "self/fd/%d", program_fd());
+        size = readlinkat(hidden_fd(exec_host()->proc), link, target, sizeof target);
+        if (size < 0) return false;
     } else {
         if (!fast_plain_path(path)) return false;
         size = host_syscall_now(SYS_readlinkat, dirfd, (long)host_address(path), (long)target, sizeof target, 0, 0);
         if (size >= 0 && !strncmp(vmm, target, (size_t)size)) return false;
     }
     if (size > room) size = room;
-    if (size > 0 && window_write(buffer, text, (size_t)size) < (size_t)size) size = -EFAULT;
+    if (size > 0 && window_write(buffer, target, (size_t)size) < (size_t)size) size = -EFAULT;
     cpu->regs->rax = (uint64_t)size;
     return true;
 }

@@ -386,9 +386,13 @@ class AddressSpace(Mappings):
             vma = self.vmas.find(address)
             if vma is None:
                 return SIGSEGV, SEGV_MAPERR
-            if not _allows(vma, error_code):
+            # Linux brings a page in before it looks at PROT_EXEC: past a file's end there is none.
+            if not _allows(vma, error_code) and not (error_code & PF_FETCH and self._past_the_end(vma, address & ~OFFSET)):
                 return SIGSEGV, SEGV_ACCERR
             return SIGBUS, BUS_ADRERR
+
+    def _past_the_end(self, vma: Vma, page: int) -> bool:
+        return bool(vma.flags & SIZED and vma.prot) and self._readable_end(page, page + PAGE) == page
 
     def shrink_files(self) -> bool:
         """After the host refused a page that has an entry: take the entries back from what lies past the end of a file.

@@ -55,11 +55,6 @@ DEATHS = {
     signal.SIGXFSZ: "file_too_large",
 }
 
-# What does not hold yet, of programs and of deaths.
-KNOWN = {
-    "exe_link": "the VMM keeps the path of a program, not its file: no execve of one that is renamed, deleted or out of reach",
-    "call_past_file_of_data": "a fetch from memory without PROT_EXEC is SIGSEGV also past a file, and Linux SIGBUS",
-}
 # What Unicorn's CPU does not do.
 SIM_LACKS = {
     "faults_exact": "no alignment checks, no exceptions of SSE",
@@ -77,12 +72,11 @@ SIM_LACKS = {
 
 @pytest.fixture(autouse=True)
 def _lacks(request: pytest.FixtureRequest) -> None:
-    """Expects what is in KNOWN to fail, and what is in SIM_LACKS there."""
+    """Expects what is in SIM_LACKS to fail there."""
     parameters = request.node.callspec.params if hasattr(request.node, "callspec") else {}
-    name, engine = parameters.get("name"), parameters.get("engine")
-    reason = None if engine == "native" else KNOWN.get(name) or (engine == "sim" and SIM_LACKS.get(name))
-    if reason:
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+    name = parameters.get("name")
+    if name in SIM_LACKS and parameters.get("engine") == "sim":
+        request.applymarker(pytest.mark.xfail(strict=True, reason=SIM_LACKS[name]))
 
 
 def check_end(result: Result, status: int) -> None:
