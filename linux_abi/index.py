@@ -641,6 +641,65 @@ PLAIN = {
     469: ([1, 3, 2, 0, 0], False),  # file_setattr
 }
 
+# Number -> errno of calls that are refused.
+REFUSED = {
+    101: 1,  # ptrace
+    134: 38,  # uselib
+    154: 38,  # modify_ldt
+    156: 38,  # _sysctl
+    163: 1,  # acct
+    167: 1,  # swapon
+    168: 1,  # swapoff
+    169: 1,  # reboot
+    172: 1,  # iopl
+    173: 1,  # ioperm
+    174: 38,  # create_module
+    175: 1,  # init_module
+    176: 1,  # delete_module
+    177: 38,  # get_kernel_syms
+    178: 38,  # query_module
+    180: 38,  # nfsservctl
+    181: 38,  # getpmsg
+    182: 38,  # putpmsg
+    183: 38,  # afs_syscall
+    184: 38,  # tuxcall
+    185: 38,  # security
+    205: 38,  # set_thread_area
+    206: 38,  # io_setup
+    207: 38,  # io_destroy
+    208: 38,  # io_getevents
+    209: 38,  # io_submit
+    210: 38,  # io_cancel
+    211: 38,  # get_thread_area
+    212: 38,  # lookup_dcookie
+    214: 38,  # epoll_ctl_old
+    215: 38,  # epoll_wait_old
+    219: 4,  # restart_syscall
+    236: 38,  # vserver
+    246: 1,  # kexec_load
+    248: 38,  # add_key
+    249: 38,  # request_key
+    250: 38,  # keyctl
+    298: 1,  # perf_event_open
+    313: 1,  # finit_module
+    317: 38,  # seccomp
+    320: 1,  # kexec_file_load
+    321: 1,  # bpf
+    323: 38,  # userfaultfd
+    331: 22,  # pkey_free
+    333: 38,  # io_pgetevents
+    334: 38,  # rseq
+    425: 38,  # io_uring_setup
+    426: 38,  # io_uring_enter
+    427: 38,  # io_uring_register
+    444: 95,  # landlock_create_ruleset
+    445: 95,  # landlock_add_rule
+    446: 95,  # landlock_restrict_self
+    447: 38,  # memfd_secret
+    453: 95,  # map_shadow_stack
+    460: 95,  # lsm_set_self_attr
+}
+
 # Requests of ioctl(2) whose argument is an address, and which the host serves as they are.
 REQUESTS = (
     0x1,

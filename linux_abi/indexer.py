@@ -18,6 +18,7 @@ def index() -> str:
     calls = sorted(CALLS.values(), key=lambda call: call.number)
     where = [f'    {call.number}: "{call.function.__module__.rpartition(".")[2]}",  # {call.name}' for call in calls]
     plain = [f"    {call.number}: ({list(call.kinds)}, {call.opens}),  # {call.name}" for call in calls if call.plain]
+    refused = [f"    {call.number}: {call.errno},  # {call.name}" for call in calls if call.how == "refused"]
     return "\n".join(
         [
             _HEAD,
@@ -32,6 +33,11 @@ def index() -> str:
             "# Number -> kinds of the arguments (types.py), whether the result is a descriptor of a file that was opened.",
             "PLAIN = {",
             *plain,
+            "}",
+            "",
+            "# Number -> errno of calls that are refused.",
+            "REFUSED = {",
+            *refused,
             "}",
             "",
             "# Requests of ioctl(2) whose argument is an address, and which the host serves as they are.",

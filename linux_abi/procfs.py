@@ -70,7 +70,7 @@ def host_path(task: Task, path: int, flags: int = 0, dirfd: int = AT_FDCWD) -> i
 def followed(task: Task, path: bytes, dirfd: int = AT_FDCWD) -> bytes:
     """The file that `path` leads the guest to, for the host."""
     if path.rpartition(b"/")[2] == b"exe" and _named(task, dirfd, path + b"\0") == b"exe":
-        return task.group.exe
+        return task.group.exe_file()
     return path
 
 

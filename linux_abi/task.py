@@ -113,6 +113,7 @@ if TYPE_CHECKING:
         gs_base: int
         blocked: int  # the thread's signal mask as the guest set it
         robust_list: int  # set_robust_list(2): the guest's head; the host's stays the VMM's own
+        clear_child_tid: int  # set_tid_address(2)
         xstate_size: int  # bytes of the extended state
         xstate_features: int  # XCR0
         initial_xstate: bytes
@@ -198,8 +199,8 @@ if TYPE_CHECKING:
             The addresses in `host_args` are the host's.
             """
 
-        def born(self, task: Task) -> None:
-            """A child made by fork starts, with `task` its only thread."""
+        def catch_up(self, task: Task) -> None:
+            """EXIT_NEWS: what native code has done to the process as a whole becomes known here."""
 
         def spawn(self, task: Task, args: CloneArgs) -> int:
             """clone3(2) for a thread: its number or a negative errno."""
@@ -259,8 +260,7 @@ class ThreadGroup:
     def __init__(self, fds: FdTable, actions: Actions | None = None) -> None:
         self.fds = fds
         self.exe = b""  # the absolute path of what was exec'd, for /proc/self/exe
-        self.argv: list[bytes] = []
-        self.auxv = b""  # as the kernel wrote it on the stack, for /proc/self/auxv
+        self.exe_file: Callable[[], bytes] = lambda: self.exe  # where the host finds it, whatever has become of that name
         self.layout = (0, 0, 0, 0, 0)  # start and end of code and of data, start of the heap, for /proc/self/stat
         self.actions = actions or Actions()
         self.tids: set[int] = set()  # of its threads but the first, for /proc/self/task
@@ -293,7 +293,6 @@ class Task:
         self.kept: dict[int, bytes] = {}  # SIGSEGV and SIGBUS that were sent while blocked, with their siginfo
         self.altstack = NO_ALTSTACK
         self.trap = (0, 0, 0)  # vector, error code, address of the last exception that became a signal
-        self.clear_child_tid = 0  # set_tid_address(2): zeroed at the end where others see this memory
 
     @property
     def blocked(self) -> int:
@@ -303,6 +302,15 @@ class Task:
     @blocked.setter
     def blocked(self, mask: int) -> None:
         self.cpu.blocked = mask
+
+    @property
+    def clear_child_tid(self) -> int:
+        """set_tid_address(2): zeroed at the end where others see this memory."""
+        return self.cpu.clear_child_tid
+
+    @clear_child_tid.setter
+    def clear_child_tid(self, address: int) -> None:
+        self.cpu.clear_child_tid = address
 
     def sibling(self, cpu: Cpu) -> Task:
         """A new thread of the same process, whose host thread has yet to say its number and take its signals."""

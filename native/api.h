@@ -37,6 +37,56 @@ int window_populate(uint64_t gva, uint64_t length, int prot, int huge);
 /* Maps host pages that are not the window's own (the host's vvar) read-only at gva. */
 int window_alias(uint64_t gva, const void *host, uint64_t length);
 
+/* ---- The book of a guest's mappings (vma.c) ------------------------------------------------------------------------- */
+
+enum { STACK_GUARD_GAP = 256 * 4096 }; /* bytes kept free below a mapping that grows down */
+
+/* A mapping of [start, end). No page at or above `limit` has a page-table entry; below it one may still be missing. */
+struct vma {
+    uint64_t start, end, limit;
+    uint64_t flags;       /* of mmap(2), and noahpy/vma.py's */
+    uint64_t file, inode; /* equal for mappings that may be merged: device << 2 | access mode, and inode; 0: private memory */
+    uint64_t offset;      /* in the file, of `start`; 0 without a file */
+    int prot;
+    char *name; /* in /proc/self/maps, or NULL */
+};
+
+/* All of them, in the order of their addresses: never overlapping, and merged wherever they can be. Between changes pointers to
+ * them stay as they are. What the other fields say, noahpy/mappings.py tells. */
+struct book {
+    size_t count, room;
+    struct vma **list;
+    uint64_t total; /* bytes mapped */
+    uint64_t flags; /* all that any mapping has had */
+    uint64_t floor, size, ceiling, resume;
+    int64_t skipped; /* above `resume` no gap is larger than this */
+    uint64_t brk_start, brk_end, stack_start, stack_room;
+    uint64_t as_limit, data_limit, stack_limit, lock_future;
+    int sealed;
+};
+
+struct book *book_new(uint64_t floor, uint64_t size);
+void book_clear(struct book *); /* as new, but for the limits */
+void book_free(struct book *);
+/* The mapping of `address`; the first one that ends above it, and its place in the list; how many start below it. */
+struct vma *book_find(const struct book *, uint64_t address);
+struct vma *book_after(const struct book *, uint64_t address);
+size_t book_index(const struct book *, uint64_t address);
+size_t book_below(const struct book *, uint64_t address);
+int vma_continued_by(const struct vma *, const struct vma *right); /* whether the two are one mapping */
+void book_carve(struct book *, uint64_t start, uint64_t end);      /* makes it free */
+void book_add(struct book *, const struct vma *);                  /* puts a copy into free place */
+/* Gives what is mapped in [start, end) other properties; prot -1, name NULL: as it is; name "": none. */
+void book_change(struct book *, uint64_t start, uint64_t end, int prot, uint64_t set, uint64_t clear, const char *name);
+void book_grow_down(struct book *, struct vma *, uint64_t start);
+int book_is_free(const struct book *, uint64_t start, uint64_t length); /* stacks' guard gaps regarded */
+/* Room for `length` bytes at a multiple of `align`, or -1: the highest below what book_search_below() has said, or the lowest in
+ * [low, high). A found one that is not used is given back. */
+void book_search_below(struct book *, uint64_t ceiling);
+int64_t book_highest_gap(struct book *, uint64_t length, uint64_t align);
+void book_give_back(struct book *, uint64_t place, uint64_t length);
+int64_t book_lowest_gap(const struct book *, uint64_t length, uint64_t align, uint64_t low, uint64_t high);
+
 /* ---- Host calls and signals (host.c) ------------------------------------------------------------------------------ */
 
 /* The host's system call: result or negative errno. -ERESTARTSYS (-512), nothing done, when a caught signal waits or, if
@@ -68,7 +118,7 @@ enum {
     EXIT_FAULT,   /* an exception: vector, error_code, address */
     EXIT_SIGNAL,  /* a caught signal waits; `number` is the call that it interrupted in C (rax: -EINTR), or -1 */
     EXIT_MEMORY,  /* the host refused a page that the tables promise: a file shrank */
-    EXIT_FORKED,  /* this process is a child that C has made (fast_fork): once, before its first exit of another kind */
+    EXIT_NEWS,    /* C has made this process by a fork, or has executed a program in it: fast_news() */
     EXIT_ERROR    /* the engine failed: engine_error() */
 };
 
@@ -81,7 +131,8 @@ struct registers { /* struct kvm_regs */
 struct vcpu {
     struct registers *regs;
     uint64_t fs_base, gs_base;
-    uint64_t blocked, robust_list; /* of its thread, where fast.c finds them: signal mask, set_robust_list(2) */
+    /* Of its thread, where fast.c finds them: signal mask, set_robust_list(2), set_tid_address(2). */
+    uint64_t blocked, robust_list, clear_child_tid;
     uint64_t address;
     uint32_t vector, error_code;
     int number;
@@ -101,6 +152,7 @@ struct cpuid_entry *engine_cpuid(int *count);
 const char *engine_flavour(void); /* "PVM" or "VMX/SVM" (known after the first vcpu_create), "Unicorn 2.1" */
 const char *engine_error(void);
 struct vcpu *vcpu_create(void);   /* NULL: engine_error() */
+int vcpu_start(struct vcpu *);    /* all registers as at a program's start: zero, extended state initial */
 int vcpu_run(struct vcpu *);      /* EXIT_*; finishes fast calls by itself */
 void vcpu_destroy(struct vcpu *); /* another thread may have it from now on */
 /* Extended state in XSAVE's standard format (SDM vol. 1, 13.4): `xstate_size()` bytes for the features in XCR0. */
@@ -131,23 +183,63 @@ enum { ARG_VALUE, ARG_FD, ARG_POINTER, ARG_PATH, ARG_IOVEC };
  * that Python must look at: a hidden descriptor, a path that may lead to a view of /proc. `opens`: its result is a
  * descriptor, for which the same holds. */
 int fast_forward(unsigned number, unsigned count, const uint8_t *kinds, int opens);
-uint64_t fast_count(unsigned number); /* calls finished in C */
-void fast_thread(int allowed);        /* whether C answers calls that change only what `struct vcpu` tells of the thread */
+void fast_refuse(unsigned number, int errno_); /* lets C refuse the call */
+uint64_t fast_count(unsigned number);          /* calls finished in C */
+void fast_own(int allowed);                    /* whether C finishes calls that are not the host's as they are, too */
+void fast_memory(struct book *);               /* the guest's, for mmap(2) and its family */
 void fast_requests(const uint32_t *requests, unsigned count); /* of ioctl(2), with addresses, that C may hand to the host */
-/* The process's actions as rt_sigaction(2) has them, signal 1 first: handler, flags, restorer, mask. C changes them where the
- * process is `alone`: has one thread. */
+/* The process's actions as rt_sigaction(2) has them, signal 1 first: handler, flags, restorer, mask. */
 uint64_t *fast_actions(void);
-void fast_alone(int alone);
+void fast_alone(int alone);  /* whether the process has one thread: only then C changes what all of them share */
 void fast_exit(int allowed); /* whether exit_group(2) may end the process at once */
-/* Whether C may make a plain fork(2): for a process of one thread for which nobody waits since vfork(2), and all of whose
- * memory a child inherits. */
+/* Whether C may fork: for a process all of whose memory a child inherits. */
 void fast_fork(int allowed);
-uint64_t fast_child_tid(void); /* at EXIT_FORKED: where CLONE_CHILD_CLEARTID wants a zero, or 0 */
+enum { NEWS_FORKED = 1, NEWS_EXECUTED = 2 };
+int fast_news(void); /* at EXIT_NEWS, which comes once before an exit of another kind: what C has done since */
+
+/* ---- Programs (load.c, exec.c) ------------------------------------------------------------------------------------------ */
+
+enum { ASLR_STACK, ASLR_MMAP, ASLR_IMAGE, ASLR_HEAP, ASLR_KINDS };
+/* Where a program's parts go, after the kernel's fs/binfmt_elf.c and arch/x86/mm/mmap.c: bytes of the largest stack that is mapped
+ * at once, and of what Linux maps of one at the start; over how many pages ASLR spreads each part, and RSP over how many bytes. */
+enum { STACK_MAX = 67108864, STACK_AT_START = 135168 };
+enum { STACK_RANDOM = 4194304, MMAP_RANDOM = 268435456, PIE_RANDOM = 268435456, BRK_RANDOM = 262144, STACK_SHIFT = 8192 };
+/* A number below `count`, a multiple of 4096: by how many pages to move that. noahpy/aslr.py */
+uint64_t aslr_pages(int what, uint64_t count);
+
+enum { AUXV_MAX = 64, VDSO_PARTS = 4 };
+/* What programs get of the host's, and what the host's kernel keeps of the VMM beside the guest's. Zero bytes of vDSO: there is
+ * none. */
+struct exec_host {
+    int aslr, proc; /* proc: place of a descriptor of /proc (hidden_keep), or -1 */
+    unsigned auxv_count, vdso_parts;
+    struct {
+        uint64_t key, value;
+    } auxv[AUXV_MAX];
+    uint64_t vdso_size, vdso_code_at, vdso_code_size, vdso_code; /* the last: a host address */
+    struct {
+        uint64_t place, size, host;
+        char name[16];
+    } vdso_part[VDSO_PARTS];
+    uint64_t layout[5]; /* start_code, end_code, start_data, end_data, start_brk of PR_SET_MM_MAP */
+    char program[4096]; /* the VMM's own */
+};
+struct exec_host *exec_host(void);
+/* The process runs this program now: known to all who look (tree.c) and to readlink(2) in C. Takes over its descriptor. */
+void program_is(const char *path, int fd);
+const char *program_path(void);
+int program_fd(void);                 /* its number now, or -1 */
+const uint64_t *program_layout(void); /* of the program that C has started last, as in struct exec_host */
+/* Whether C may do execve(2): for a process without timers, which Python has not made by vfork(2). */
+void fast_exec(int allowed);
+
+/* A parent that waits since vfork(2) as C does it, if there is one, may go on; with what this process has written to memory, if
+ * they share it. `clear_child_tid`: of the ending or executing thread. */
+void vfork_finish(uint64_t clear_child_tid);
 
 /* ---- Who runs (tree.c) ----------------------------------------------------------------------------------------------- */
 
 int tree_start(void); /* the first process of a tree */
-void tree_exec(const char *path);
 void tree_end(int status);
 
 /* ---- Measuring: what the simulated CPU executes (sim_blocks.c, docs/measuring.md) ------------------------------------ */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "fast.h"
+#include "fork.h"
 #include "tree.h"
 
 enum { FAILED = 125 }; /* exit status of noahpy's own */
@@ -61,7 +62,7 @@ static int run(struct vcpu *v) {
     }
 }
 
-/* After EXIT_FORKED the exit that it came before is told: kept here until then. */
+/* After EXIT_NEWS the exit that it came before is told: kept here until then. */
 static int kept_exit_ = -1;
 
 int vcpu_run(struct vcpu *v) {
@@ -69,9 +70,9 @@ int vcpu_run(struct vcpu *v) {
     kept_exit_ = -1;
     if (exit >= 0) return exit;
     exit = run(v);
-    if (!fast_forked()) return exit;
+    if (!fast_has_news()) return exit;
     kept_exit_ = exit;
-    return EXIT_FORKED;
+    return EXIT_NEWS;
 }
 
 void xstate_is(uint64_t features, size_t size) { xstate_features_ = features, xstate_size_ = size; }
@@ -103,12 +104,21 @@ int vcpu_save_xstate(struct vcpu *v, uint64_t gva) { return engine_->save_xstate
 int vcpu_load_xstate(struct vcpu *v, uint64_t gva, uint64_t features) { return engine_->load_xstate(v, gva, features); }
 int vcpu_settle_xstate(struct vcpu *v) { return engine_->settle_xstate(v); }
 
+/* A program's start (the ABI's Initial Process Stack and Register State): FCW, MXCSR, and in XSAVE's header x87 and SSE. */
+int vcpu_start(struct vcpu *v) {
+    uint8_t area[XSAVE_HEADER + XSAVE_HEADER_SIZE] = {[0] = 0x7f, [1] = 0x03, [24] = 0x80, [25] = 0x1f, [XSAVE_HEADER] = 3};
+    *v->regs = (struct registers){.rflags = 0x202};
+    v->fs_base = v->gs_base = 0;
+    return vcpu_set_xstate(v, area, sizeof area);
+}
+
 /* ---- fork ---- */
 
 int engine_fork_prepare(struct vcpu *cpu) { return engine_->fork_prepare(cpu); }
 int engine_fork_child(struct vcpu *cpu) {
+    vfork_born();
     int error = engine_->fork_child(cpu);
-    cpu->robust_list = 0; /* here, since the child may set it before Python hears of the fork */
+    cpu->robust_list = cpu->clear_child_tid = 0; /* here, since the child may set them before Python hears of the fork */
     if (!error) tree_born();
     return error;
 }

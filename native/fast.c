@@ -2,24 +2,30 @@
  * (linux_abi/syscall.py). linux_abi/forward.py says what becomes of each kind of argument; this is the same in C. */
 #include "fast.h"
 
+#include <asm/prctl.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/magic.h>
-#include <linux/sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "exec.h"
+#include "fork.h"
 #include "hidden.h"
+#include "link.h"
+#include "mmap.h"
 #include "tree.h"
 
 enum { CALLS = 512, ARGUMENTS = 6, IOVECS = 16, NAME_END = 10 };
 
 static struct {
     bool known, opens;
+    int refusal; /* errno */
     uint8_t count, kinds[ARGUMENTS];
     uint64_t finished;
 } table_[CALLS];
@@ -35,6 +41,10 @@ int fast_forward(unsigned number, unsigned count, const uint8_t *kinds, int open
     return 0;
 }
 
+void fast_refuse(unsigned number, int errno_) {
+    if (number < CALLS) table_[number].refusal = errno_;
+}
+
 uint64_t fast_count(unsigned number) { return number < CALLS ? table_[number].finished : 0; }
 
 static long visible(uint64_t fd) {
@@ -44,7 +54,7 @@ static long visible(uint64_t fd) {
 
 /* What may be a link to the VMM's program or to a descriptor of its own is Python's: a name `exe`, or that number
  * (linux_abi/procfs.py). An unreadable path is left to the host to refuse. */
-static bool plain_path(uint64_t gva) {
+bool fast_plain_path(uint64_t gva) {
     long length = window_strnlen(gva, PATH_MAX);
     if (length < 1) return true;
     char end[NAME_END];
@@ -78,9 +88,10 @@ void fast_exit(int allowed) { may_exit_ = allowed; }
 
 /* ---- calls that concern the thread alone ---- */
 
-static bool thread_calls_;
+static bool own_calls_, alone_;
 
-void fast_thread(int allowed) { thread_calls_ = allowed; }
+void fast_own(int allowed) { own_calls_ = allowed; }
+void fast_alone(int alone) { alone_ = alone; }
 
 static uint64_t bit(int number) { return 1ull << (number - 1); }
 
@@ -115,15 +126,13 @@ static bool finish_sigprocmask(struct vcpu *cpu) {
 enum { SIGNALS = 64, KNOWN_FLAGS = 0xdc000807 };
 
 static struct guest_action { uint64_t handler, flags, restorer, mask; } actions_[SIGNALS];
-static bool alone_;
 
 uint64_t *fast_actions(void) { return (uint64_t *)actions_; }
-void fast_alone(int alone) { alone_ = alone; }
 
 static bool finish_sigaction(struct vcpu *cpu) {
     struct registers *r = cpu->regs;
     int number = (int)r->rdi;
-    if (!alone_ || r->r10 != sizeof(uint64_t) || number < 1 || number > SIGNALS) return false;
+    if (r->r10 != sizeof(uint64_t) || number < 1 || number > SIGNALS) return false;
     struct guest_action old = actions_[number - 1], given;
     if (r->rsi) {
         if (number == SIGKILL || number == SIGSTOP || window_read(&given, r->rsi, sizeof given) < sizeof given) return false;
@@ -137,6 +146,31 @@ static bool finish_sigaction(struct vcpu *cpu) {
     }
     bool told = !r->rdx || window_write(r->rdx, &old, sizeof old) == sizeof old;
     r->rax = told ? 0 : (uint64_t)-EFAULT;
+    return true;
+}
+
+/* As execve(2) leaves them: handlers go, what is ignored stays so, flags go. */
+void actions_forget(void) {
+    for (int number = 1; number <= SIGNALS; number++) {
+        struct guest_action *action = &actions_[number - 1], after = {0};
+        if (action->handler == (uint64_t)SIG_IGN) after.handler = (uint64_t)SIG_IGN;
+        if (!memcmp(action, &after, sizeof after)) continue;
+        *action = after;
+        signal_action(number, after.handler ? ACTION_IGNORE : ACTION_DEFAULT, 0);
+    }
+}
+
+static bool finish_set_tid_address(struct vcpu *cpu) {
+    cpu->clear_child_tid = cpu->regs->rdi;
+    cpu->regs->rax = (uint64_t)syscall(SYS_gettid);
+    return true;
+}
+
+static bool finish_arch_prctl(struct vcpu *cpu) {
+    const uint64_t user_end = (1ull << 47) - GUEST_PAGE;
+    if ((int)cpu->regs->rdi != ARCH_SET_FS || cpu->regs->rsi >= user_end) return false;
+    cpu->fs_base = cpu->regs->rsi;
+    cpu->regs->rax = 0;
     return true;
 }
 
@@ -166,59 +200,93 @@ static bool known_request(uint64_t request) {
     return i < request_count_;
 }
 
-/* ---- fork ---- */
+/* ---- what Python is to hear of ---- */
 
-static bool may_fork_, forked_;
-static uint64_t child_tid_;
+static int news_;
 
-void fast_fork(int allowed) { may_fork_ = allowed; }
-uint64_t fast_child_tid(void) { return child_tid_; }
-
-bool fast_forked(void) {
-    bool forked = forked_;
-    forked_ = false;
-    return forked;
+void news(int what) { news_ |= what; }
+bool fast_has_news(void) { return news_; }
+int fast_news(void) {
+    int told = news_;
+    news_ = 0;
+    return told;
 }
 
-/* The flags of a fork(2), as C libraries make it; all ones of any other call. */
-static uint64_t fork_flags(const struct registers *r) {
-    if ((uint32_t)r->rax == SYS_fork) return SIGCHLD;
-    return (uint32_t)r->rax == SYS_clone && !r->rsi ? r->rdi : ~0ull;
+static bool finish_exit_group(struct vcpu *cpu) {
+    if (!may_exit_) return false;
+    vfork_finish(cpu->clear_child_tid);
+    tree_end((int)(cpu->regs->rdi & 0xff) << 8);
+    _exit((int)cpu->regs->rdi);
 }
 
-/* Makes a child that goes on in the guest at once: Python hears of it when it is next needed there (EXIT_FORKED), so that
- * what it would touch of its memory need not be copied. */
-static bool finish_fork(struct vcpu *cpu) {
-    uint64_t flags = fork_flags(cpu->regs), tid = cpu->regs->r10, mask, all = ~0ull;
-    const uint64_t known = SIGCHLD | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
-    if (!may_fork_ || (flags & 0xff) != SIGCHLD || flags & ~known || *signal_caught()) return false;
-    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof mask);
-    if (*signal_caught()) return false; /* which has blocked them already, until it is delivered */
-    struct clone_args args = {.flags = flags & CLONE_CHILD_SETTID, .exit_signal = SIGCHLD};
-    if (args.flags) args.child_tid = host_address(tid);
-    long result = engine_fork(cpu, &args, sizeof args);
-    cpu->regs->rax = (uint64_t)result;
-    if (result == 0) {
-        forked_ = true;
-        child_tid_ = flags & CLONE_CHILD_CLEARTID ? tid : 0;
-    }
-    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
+/* ---- limits, names ---- */
+
+static bool limits_kept_; /* Python has set limits, and keeps some that the host does not */
+
+/* prlimit64(2) that asks for one of the process's own. */
+static bool finish_prlimit64(struct vcpu *cpu) {
+    const struct registers *r = cpu->regs;
+    if (r->rdx) limits_kept_ = true;
+    if (limits_kept_ || (int)r->rdi) return false;
+    cpu->regs->rax = (uint64_t)host_syscall_now(SYS_prlimit64, 0, (long)r->rsi, 0, (long)host_address(r->r10), 0, 0);
     return true;
 }
+
+static bool watch_setrlimit(struct vcpu *cpu) {
+    (void)cpu;
+    limits_kept_ = true;
+    return false;
+}
+
+static bool watch_prctl(struct vcpu *cpu) { return (int)cpu->regs->rdi == PR_CAPBSET_DROP && exec_forbid(cpu); }
+
+/* ---- all of them ---- */
+
+/* Calls that are not the host's as they are. `alone`: for processes of one thread. */
+static const struct {
+    bool (*finish)(struct vcpu *);
+    bool alone;
+} own_[CALLS] = {
+    [SYS_arch_prctl] = {finish_arch_prctl, false},
+    [SYS_brk] = {finish_brk, true},
+    [SYS_clone] = {finish_clone, true},
+    [SYS_clone3] = {finish_clone3, true},
+    [SYS_execve] = {finish_execve, true},
+    [SYS_exit_group] = {finish_exit_group, false},
+    [SYS_fork] = {finish_fork, true},
+    [SYS_madvise] = {finish_madvise, true},
+    [SYS_mmap] = {finish_mmap, true},
+    [SYS_mprotect] = {finish_mprotect, true},
+    [SYS_munmap] = {finish_munmap, true},
+    [SYS_prctl] = {watch_prctl, false},
+    [SYS_prlimit64] = {finish_prlimit64, true},
+    [SYS_readlink] = {finish_readlink, false},
+    [SYS_readlinkat] = {finish_readlinkat, false},
+    [SYS_rt_sigaction] = {finish_sigaction, true},
+    [SYS_rt_sigprocmask] = {finish_sigprocmask, false},
+    [SYS_set_robust_list] = {finish_set_robust_list, false},
+    [SYS_set_tid_address] = {finish_set_tid_address, false},
+    [SYS_setrlimit] = {watch_setrlimit, false},
+    [SYS_timer_create] = {exec_forbid, false},
+    [SYS_vfork] = {finish_vfork, true},
+};
 
 bool fast_finish(struct vcpu *cpu) {
     struct registers *r = cpu->regs;
     uint32_t number = (uint32_t)r->rax; /* as the kernel, which looks at no more */
-    if (number == SYS_clone || number == SYS_fork) return finish_fork(cpu);
-    if (number == SYS_rt_sigprocmask) return thread_calls_ && finish_sigprocmask(cpu);
-    if (number == SYS_rt_sigaction) return thread_calls_ && finish_sigaction(cpu);
-    if (number == SYS_ioctl && !known_request(r->rsi)) return false;
-    if (number == SYS_set_robust_list) return thread_calls_ && finish_set_robust_list(cpu);
-    if (number == SYS_exit_group && may_exit_) {
-        tree_end((int)(r->rdi & 0xff) << 8);
-        _exit((int)r->rdi);
+    if (number >= CALLS) return false;
+    if (own_[number].finish) {
+        if (!own_calls_ || (own_[number].alone && !alone_) || !own_[number].finish(cpu)) return false;
+        table_[number].finished++;
+        return true;
     }
-    if (number >= CALLS || !table_[number].known) return false;
+    if (table_[number].refusal) {
+        table_[number].finished++;
+        r->rax = (uint64_t)-table_[number].refusal;
+        return true;
+    }
+    if (number == SYS_ioctl && !known_request(r->rsi)) return false;
+    if (!table_[number].known) return false;
     const uint64_t args[ARGUMENTS] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
     long to[ARGUMENTS] = {0};
     struct iovec vectors[IOVECS];
@@ -230,7 +298,7 @@ bool fast_finish(struct vcpu *cpu) {
             if (to[i] == INT_MAX) return false;
             break;
         case ARG_PATH:
-            if (!plain_path(args[i])) return false;
+            if (!fast_plain_path(args[i])) return false;
             /* fallthrough */
         case ARG_POINTER: to[i] = (long)host_address(args[i]); break;
         case ARG_IOVEC:

@@ -4,5 +4,10 @@
 
 /* Finishes the system call that the guest makes: true, with the result in rax. False: Python's turn, nothing was done. */
 bool fast_finish(struct vcpu *);
-/* Whether this process is a child that fast_finish() has made; said once. */
-bool fast_forked(void);
+/* A path that cannot lead to the VMM's program or to a descriptor of its own. */
+bool fast_plain_path(uint64_t gva);
+/* Python is to hear of NEWS_... at the next exit; whether there is any. */
+void news(int what);
+bool fast_has_news(void);
+/* What the process does at signals becomes what execve(2) leaves. */
+void actions_forget(void);

@@ -12,7 +12,6 @@
 #include "pagetable.h"
 
 enum { KERNEL_CS = 0x10, USER_DS = 0x2b, USER_CS = 0x33, TSS_SELECTOR = 0x40 };
-enum { FLAG_TF = 1 << 8, FLAG_RF = 1 << 16 };
 
 /* The engine's pages in the guest. */
 #define IDT (OWN_BASE + 0x1000)
@@ -28,7 +27,7 @@ static const uint8_t SYSRET_CODE[] = {0x48, 0x0f, 0x07};      /* sysretq */
 static const uint8_t IRET_CODE[] = {0x48, 0xcf};              /* iretq */
 static const uint8_t PROBE_CODE[] = {0x0f, 0x05, 0xeb, 0xfc}; /* 1: syscall; jmp 1b */
 
-enum { VECTOR_BP = 3, VECTOR_OF = 4, VECTOR_UD = 6, VECTOR_SS = 12, VECTOR_GP = 13 };
+enum { VECTOR_DB = 1, VECTOR_BP = 3, VECTOR_OF = 4, VECTOR_UD = 6, VECTOR_SS = 12, VECTOR_GP = 13 };
 /* #DF #TS #NP #SS #GP #PF #AC #CP #VC #SX push an error code. */
 static const uint32_t HAS_ERROR_CODE = 1 << 8 | 0x1f << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30;
 
@@ -186,6 +185,28 @@ static void correct_undefined(struct kvm_vcpu *v) {
     }
 }
 
+/* Of exceptions that are to come KVM has none from now on, and of the last one no number. */
+static void forget_exceptions(struct kvm_vcpu *v) {
+    struct kvm_vcpu_events none = {0};
+    ioctl(v->fd, KVM_SET_VCPU_EVENTS, &none);
+}
+
+/* A signal may stop KVM between an exception and its way to the stub. Registers that are set then make KVM forget it, or raise
+ * it where they point to. A fault comes again when the guest goes on; of a trap, RIP is past its cause. KVM does not tell of
+ * an INT3 that is to come, only that it was the last exception, which on PVM no other INT3 is (read_frame); plain KVM leaves
+ * RIP on it. */
+bool flavour_trapped(struct kvm_vcpu *v) {
+    struct kvm_vcpu_events events;
+    if (ioctl(v->fd, KVM_GET_VCPU_EVENTS, &events)) return false;
+    unsigned vector = events.exception.nr;
+    bool coming = events.exception.injected;
+    if (!vector && !coming) return false;
+    forget_exceptions(v);
+    v->seen.vector = vector;
+    v->seen.error_code = 0;
+    return vector == VECTOR_BP ? flavour_ == PVM : coming && vector == VECTOR_DB;
+}
+
 /* The exception's frame as the CPU pushed it at the top of the exception stack (SDM vol. 3, 6.14.2). */
 static void read_frame(struct kvm_vcpu *v, unsigned vector) {
     v->seen.vector = vector;
@@ -195,6 +216,7 @@ static void read_frame(struct kvm_vcpu *v, unsigned vector) {
         *v->seen.regs = v->user;
         return;
     }
+    if (vector == VECTOR_BP && flavour_ == PVM) forget_exceptions(v);
     v->seen.regs->rip = v->frame[0];
     v->seen.regs->rflags = v->frame[2];
     v->seen.regs->rsp = v->frame[3];

@@ -77,6 +77,13 @@ void hidden_remove(int *fd) {
     *fd = -1;
 }
 
+void hidden_pass(int *from, int *to) {
+    for (int i = 0; i < count_; i++)
+        if (owner_[i] == from) owner_[i] = to;
+    *to = *from;
+    *from = -1;
+}
+
 void hidden_widen(struct rlimit *guest) {
     getrlimit(RLIMIT_NOFILE, guest);
     rlim_t need = (rlim_t)base_ + (rlim_t)room_;

@@ -9,6 +9,8 @@ static inline bool is_hidden(int fd) { return fd >= hidden_base() && fd < hidden
 int hidden_add(int *fd);
 /* Closes *fd and forgets it. */
 void hidden_remove(int *fd);
+/* *to is what *from was, which is none any more. */
+void hidden_pass(int *from, int *to);
 /* Between them descriptors can be opened though the guest has as many as it may: they get hidden numbers. */
 void hidden_widen(struct rlimit *guest);
 void hidden_narrow(const struct rlimit *guest);

@@ -149,10 +149,11 @@ static int vcpu_open(struct kvm_vcpu *v) {
     v->run = run;
     v->seen.regs = (struct registers *)&v->run->s.regs.regs;
     if (ioctl(v->fd, KVM_SET_CPUID2, &cpuid_)) return fail(-errno, "KVM_SET_CPUID2: %s", strerror(errno));
-    if ((error = flavour_vcpu(v)) || (error = xstate_vcpu(v)))
-        return fail(error, "a vCPU's state was refused: %s", strerror(-error));
+    /* Before CR4 has OSXSAVE: after that, it costs KVM as much as the whole CPUID once more. */
     struct kvm_xcrs xcrs = {.nr_xcrs = 1, .xcrs = {{.xcr = 0, .value = xcr0()}}};
     if (ioctl(v->fd, KVM_SET_XCRS, &xcrs)) return fail(-errno, "KVM_SET_XCRS: %s", strerror(errno));
+    if ((error = flavour_vcpu(v)) || (error = xstate_vcpu(v)))
+        return fail(error, "a vCPU's state was refused: %s", strerror(-error));
     share_tsc(v->fd);
     v->run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
     return 0;
@@ -300,6 +301,7 @@ static int run(struct vcpu *seen) {
         return state == IN_USER ? forbidden_out(v) : exit;
     }
     if (failed == EAGAIN) start_thread_of_vm(v);
+    if (failed == EINTR && state == IN_USER && flavour_trapped(v)) return EXIT_FAULT;
     if (failed == EINTR || failed == EAGAIN) return exit;
     if (failed == EFAULT) return EXIT_MEMORY;
     fail(-failed, "KVM_RUN: %s", strerror(failed));

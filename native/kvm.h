@@ -41,7 +41,7 @@ void xstate_leave(struct kvm_vcpu *, bool faulted);
 
 /* ---- flavour.c: all that PVM and VMX/SVM do differently ---- */
 
-enum { STUB_PORT = 0x80 };
+enum { STUB_PORT = 0x80, FLAG_TF = 1 << 8, FLAG_RF = 1 << 16 };
 
 enum state { IN_USER, AT_CALL, AT_EXCEPTION };
 
@@ -58,5 +58,7 @@ bool flavour_obeys_cpuid(void); /* whether KVM_SET_CPUID2 and XCR0 have their ef
 bool flavour_dear_calls(void);  /* whether KVM's calls cost as much as an exit */
 /* After any exit: where the guest was; its registers become those that its user code had. */
 enum state flavour_leave(struct kvm_vcpu *);
+/* After a run that a signal ended in user code: whether it has met a trap, which is then the vCPU's exception. */
+bool flavour_trapped(struct kvm_vcpu *);
 /* Before the next run: the registers go where this flavour takes them from. */
 void flavour_enter(struct kvm_vcpu *);

@@ -21,3 +21,4 @@ extern uint64_t window_base_, window_size_;
 static inline uint64_t host_address(uint64_t gva) {
     return gva - 1 < window_size_ - 1 ? window_base_ + gva : gva ? BAD_ADDRESS : 0;
 }
+static inline uint64_t page_up(uint64_t size) { return (size + GUEST_PAGE - 1) & -(uint64_t)GUEST_PAGE; }

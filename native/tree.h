@@ -21,6 +21,7 @@ struct tree {
     struct tree_record record[];
 };
 
+void tree_exec(const char *path);
 void tree_born(void); /* in a child, whose program is its parent's */
 /* A parent has waited for `pid`; a process that was killed has not recorded it. */
 void tree_reaped(int pid, int status);

@@ -137,6 +137,7 @@ void xstate_enter(struct kvm_vcpu *v) {
         r->rax = (uint32_t)v->load_features;
         r->rdx = v->load_features >> 32;
         r->rip = LOAD_AT;
+        r->rflags &= ~(uint64_t)FLAG_TF; /* a step is one of the program's own */
     } else if (v->save) {
         r->r10 = r->rdx;
         r->r11 = r->rip;

@@ -7,22 +7,17 @@ of the tree faces all of Linux's randomness.
 
 from __future__ import annotations
 
-import os
+from ._native import lib
 
-_NEAR = (16 << 20) // 4096  # pages: a chunk of the engine's (native/kvm.c)
+_KINDS = {"stack": lib.ASLR_STACK, "mmap": lib.ASLR_MMAP, "image": lib.ASLR_IMAGE, "heap": lib.ASLR_HEAP}
 
 
 class Aslr:
-    """Draws distances; all are 0 when it is off."""
+    """Draws distances (native/load.c); all are 0 when it is off."""
 
     def __init__(self, on: bool) -> None:
         self.on = on
-        self._far: dict[str, int] = {}
 
     def pages(self, what: str, count: int) -> int:
         """A number below `count`, a multiple of 4096: by how many pages to move `what`."""
-        if not self.on:
-            return 0
-        fresh = int.from_bytes(os.urandom(8), "little") % count
-        far = self._far.setdefault(what, fresh // _NEAR)
-        return far * _NEAR + fresh % _NEAR
+        return lib.aslr_pages(_KINDS[what], count) if self.on else 0

@@ -43,6 +43,15 @@ def used() -> bool:
     return any(isinstance(finder, _Finder) for finder in sys.meta_path)
 
 
+def import_all() -> None:
+    """Import every module that a guest may need, while the files are in reach: for where there is no image."""
+    from importlib import import_module
+
+    for path in _sources():
+        if path.endswith(".py") and not path.endswith("__main__.py"):
+            import_module(_name(path)[0])
+
+
 def entry(number: int) -> "CodeType | None":
     """The code of a system call's entry, for linux_abi.syscall.Table."""
     code = _entries.get(number)
@@ -109,12 +118,18 @@ def _compile() -> "tuple[Stamps, Modules]":
         for path in _sources():
             stamps[path] = _stamp(path)
             if path.endswith(".py"):
-                file_name = os.path.relpath(path, os.path.dirname(_HERE))[:-3].replace("/", ".")
-                name = file_name.removesuffix(".__init__")
-                modules[name] = path, name != file_name, marshal.dumps(_code(path))
+                name, is_package = _name(path)
+                modules[name] = path, is_package, marshal.dumps(_code(path))
     finally:
         sys.dont_write_bytecode = before
     return stamps, modules
+
+
+def _name(path: str) -> tuple[str, bool]:
+    """A source's module, and whether that is a package."""
+    file_name = os.path.relpath(path, os.path.dirname(_HERE))[:-3].replace("/", ".")
+    name = file_name.removesuffix(".__init__")
+    return name, name != file_name
 
 
 def _code(path: str) -> "CodeType":

@@ -37,6 +37,7 @@ from linux_abi.uapi.mman import (
 )
 
 from . import stack, vdso
+from ._native import lib
 from .elf import PHDR_SIZE, Elf
 from .mappings import PAGE, page_up
 from .program import TASK_SIZE, ExecError, Image
@@ -46,9 +47,8 @@ if TYPE_CHECKING:
     from .memory import AddressSpace
 
 PIE_BASE = TASK_SIZE // 3 * 2 & -PAGE  # ELF_ET_DYN_BASE
-STACK_MAX = 64 << 20  # bytes, also where RLIMIT_STACK is infinite
-# With ASLR: pages over which the stack's top, a PIE's base and the heap's start are spread, and bytes over which RSP is.
-STACK_RANDOM, PIE_RANDOM, BRK_RANDOM, STACK_SHIFT = 1 << 22, 1 << 28, 1 << 18, 8192
+STACK_MAX: int = lib.STACK_MAX
+STACK_RANDOM, PIE_RANDOM, BRK_RANDOM, STACK_SHIFT = lib.STACK_RANDOM, lib.PIE_RANDOM, lib.BRK_RANDOM, lib.STACK_SHIFT
 _WORD = (1 << 64) - 1
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 from _thread import RLock
 from fcntl import F_GETFL, fcntl
+from itertools import count
 
 from linux_abi.errors import LinuxError
 from linux_abi.host import own
@@ -40,7 +41,7 @@ from linux_abi.uapi.mman import (
 from linux_abi.uapi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK
 
 from .aslr import Aslr
-from .vma import ALIAS, SEALED, SIZED, VmaList
+from .vma import ALIAS, PRIVATE, SEALED, SIZED, VmaList
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,26 +82,40 @@ _PAGE_SIZES = (PAGE, HUGE_PAGE, 1 << 30)
 _LIMITS = {RLIMIT_AS: "as_limit", RLIMIT_DATA: "data_limit", RLIMIT_STACK: "stack_limit"}
 
 
+class _Booked:
+    """An attribute of Mappings that is kept in C, with the list of mappings (struct book of native/api.h)."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, mappings: Mappings, owner: type) -> int:
+        return getattr(mappings.vmas.book, self.name)  # type: ignore[no-any-return]
+
+    def __set__(self, mappings: Mappings, value: int) -> None:
+        setattr(mappings.vmas.book, self.name, value)
+
+
 class Mappings:
     """Mappings in a window, and what mmap(2), munmap(2), mprotect(2) and brk(2) do to them."""
+
+    # Soft limits in bytes, as RLIMIT_AS, RLIMIT_DATA and RLIMIT_STACK.
+    as_limit = _Booked()
+    data_limit = _Booked()
+    stack_limit = _Booked()
+    lock_future = _Booked()  # MAP_LOCKED after mlockall(MCL_FUTURE)
+    brk_start = _Booked()
+    brk_end = _Booked()
+    stack_start = _Booked()  # the last byte of the stack
+    stack_room = _Booked()  # bytes of the stack that Linux would not have mapped at the program's start
+    sealed = _Booked()  # whether anything is
 
     def __init__(self, window: MemoryWindow, aslr: bool = True) -> None:
         self.window = window
         self.aslr = Aslr(aslr)
-        self.as_limit = self.data_limit = INFINITY
-        self.stack_limit = 8 << 20
-        self.lock_future = 0  # MAP_LOCKED after mlockall(MCL_FUTURE)
         self.mmap_lock = RLock()  # guards all below
         self._size = window.size
         self._base = window.base
-        self._start()
-
-    def _start(self) -> None:
         self.vmas = VmaList(1 << 16, self._size)
-        self.brk_start = self.brk_end = self.stack_start = 0
-        self.lock_future = 0
-        self._any_sealed = False
-        self.stack_room = 0  # bytes of the stack that Linux would not have mapped at the program's start
 
     def counted(self) -> int:
         """Bytes that RLIMIT_AS is for. A stack grows without our knowing, within what is mapped for it."""
@@ -114,7 +129,7 @@ class Mappings:
         """mmap(2): the mapping's address."""
         if offset & OFFSET:
             raise LinuxError(EINVAL)
-        file: object = None
+        file = PRIVATE
         own, filled, page = 0, INFINITY, PAGE
         if flags & (MAP_TYPE | MAP_ANONYMOUS | MAP_HUGETLB) != MAP_PRIVATE | MAP_ANONYMOUS:
             file, own, filled, page = _object(fd, flags)
@@ -125,11 +140,11 @@ class Mappings:
             raise LinuxError(ENOMEM)
         if offset + length > 1 << 64:
             raise LinuxError(EOVERFLOW)
-        if flags & MAP_GROWSDOWN and file is not None:
+        if flags & MAP_GROWSDOWN and file != PRIVATE:
             raise LinuxError(EINVAL)
         if flags & MAP_ANONYMOUS:
             offset = 0
-        if file is None and not length % HUGE_PAGE and not addr:
+        if file == PRIVATE and not length % HUGE_PAGE and not addr:
             page = HUGE_PAGE
         filled = length if filled == INFINITY else max(0, min(length, page_up(filled) - offset))
         present = 0 if length >= LAZY_BYTES else filled
@@ -142,7 +157,7 @@ class Mappings:
             fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)
             if self.counted() + length > self.as_limit:
                 self._check_size(length, start if fixed else end, end)
-            if self._any_sealed and fixed:
+            if self.sealed and fixed:
                 self._refuse_sealed(start, end)
             signed = offset - (1 << 64) if offset >> 63 else offset
             error = self.window.map(start, length, GRANTED[prot], flags & ~MAP_FIXED_NOREPLACE | MAP_FIXED, fd, signed, present)
@@ -166,7 +181,7 @@ class Mappings:
         vma = self.vmas.after(start)
         if vma is None or vma.start >= end:
             return
-        if self._any_sealed:
+        if self.sealed:
             self._refuse_sealed(start, end)
         low, high = max(start, vma.start), end
         if vma.end < end:
@@ -231,8 +246,7 @@ class Mappings:
                 if new < old:
                     self._unmap(new, old)
                 elif new > old:
-                    above = self.vmas.after(old)
-                    if new > self._size or (above is not None and new + PAGE > above.room_below()):
+                    if new > self._size or not self.vmas.is_free(old, new + PAGE - old):
                         return self.brk_end
                     self._check_size(new - old, old, old)
                     flags = MAP_PRIVATE | self.lock_future
@@ -307,7 +321,10 @@ def page_up(size: int) -> int:
     return size + OFFSET & ~OFFSET
 
 
-def _object(fd: int, flags: int) -> tuple[object, int, int, int]:
+_objects = count(1)  # shared memory without a file: each is one of its own
+
+
+def _object(fd: int, flags: int) -> tuple[tuple[int, int], int, int, int]:
     """What is mapped unless it is plain private memory; LinuxError(EBADF).
 
     Returns what its mappings are merged by, flags of a Vma, how many bytes it has (INFINITY if that is no question) and
@@ -318,7 +335,7 @@ def _object(fd: int, flags: int) -> tuple[object, int, int, int]:
         page = 1 << (flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK or 21) if flags & MAP_HUGETLB else PAGE
         if page not in _PAGE_SIZES:
             raise LinuxError(EINVAL)
-        return object(), SIZED if shared else 0, INFINITY, page
+        return (INFINITY, next(_objects)), SIZED if shared else 0, INFINITY, page
     mode = 0
     page = PAGE
     try:
@@ -331,7 +348,7 @@ def _object(fd: int, flags: int) -> tuple[object, int, int, int]:
         raise LinuxError(EBADF) from None
     sized = status.st_mode & _S_IFMT == _S_IFREG
     return (
-        (status.st_dev, status.st_ino, mode),
+        (status.st_dev << 2 | mode, status.st_ino),
         SIZED if sized else 0,
         status.st_size if sized else INFINITY,
         page if page in _PAGE_SIZES else PAGE,

@@ -38,14 +38,15 @@ from linux_abi.uapi.mman import (
 )
 from linux_abi.uapi.resource import RLIMIT_STACK
 
+from ._native import lib
 from .mappings import GRANTED, HUGE_PAGE, INFINITY, LAZY_BYTES, OFFSET, PAGE, Mappings, check, mmap_min_addr, page_up
-from .vma import ALIAS, SEALED, SIZED, STACK_GUARD_GAP
+from .vma import ALIAS, PRIVATE, SEALED, SIZED, STACK_GUARD_GAP, name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .vma import Vma
 
-STACK_AT_START = 132 << 10  # as large as Linux makes it: a page of strings and room (setup_arg_pages() in fs/exec.c)
+STACK_AT_START: int = lib.STACK_AT_START  # a page of strings and room (setup_arg_pages() in fs/exec.c)
 LAZY_CHUNK = 64 << 20  # of a mapping of LAZY_BYTES or more, populated at once
 
 # Advice that lasts, as flags of a Vma: those that madvise(2) sets and those that it clears.
@@ -119,7 +120,7 @@ class AddressSpace(Mappings):
         """execve(2): everything is unmapped."""
         with self.mmap_lock:
             check(self.window.clear())
-            self._start()
+            self.vmas.clear()
 
     def place_stack(self, top: int, size: int, prot: int) -> None:
         """Map the stack, [top - size, top), and choose where mmap(2) starts below it (arch/x86/mm/mmap.c).
@@ -127,10 +128,10 @@ class AddressSpace(Mappings):
         All of it is mapped at once: a system call may be given a buffer deep in the stack that the guest never touched,
         and the host's kernel can't grow a mapping inside the window.
         """
-        spread = (1 << 22) * PAGE if self.aslr.on else 0
+        spread = lib.STACK_RANDOM * PAGE if self.aslr.on else 0
         gap = max(self.stack_limit, size) + spread + STACK_GUARD_GAP
         gap = min(max(gap, 128 << 20), self._size // 6 * 5)
-        base = self._size - page_up(gap) - self.aslr.pages("mmap", 1 << 28) * PAGE
+        base = self._size - page_up(gap) - self.aslr.pages("mmap", lib.MMAP_RANDOM) * PAGE
         self.vmas.search_below(base)
         flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_NORESERVE | MAP_STACK
         self.stack_room = max(0, size - STACK_AT_START)
@@ -181,9 +182,9 @@ class AddressSpace(Mappings):
         self.mmap_lock = RLock()
         self.lock_future = 0
         if self.vmas.flags & DONTFORK:
-            for vma in [vma for vma in self.vmas if vma.flags & DONTFORK]:
-                self.window.unmap(vma.start, vma.end - vma.start)
-                self.vmas.carve(vma.start, vma.end)
+            for start, end in [(vma.start, vma.end) for vma in self.vmas if vma.flags & DONTFORK]:
+                self.window.unmap(start, end - start)
+                self.vmas.carve(start, end)
         if self.vmas.flags & MAP_LOCKED:
             self.vmas.change(0, self._size, clear_flags=MAP_LOCKED)
 
@@ -275,7 +276,7 @@ class AddressSpace(Mappings):
         self._check_move(vma, old, old_length, length, flags)
         end = old + length
         if old + old_length == vma.end and end <= self._size and not self.vmas.within(vma.end, end):
-            if vma.file is None and not vma.flags & ADVISED and not vma.name:
+            if not vma.file and not vma.flags & ADVISED and not vma.name:
                 self._map_anonymous(vma.end, end, vma.prot, vma.flags)
                 return old
             # Only the host can make more of this object, and only where room is: there and back.
@@ -284,15 +285,15 @@ class AddressSpace(Mappings):
             return self._relocate(self._source(aside), aside, length, old, length, 0)
         if not flags & MREMAP_MAYMOVE:
             raise LinuxError(ENOMEM)
-        align = HUGE_PAGE if vma.file is None and not length % HUGE_PAGE else PAGE
+        align = HUGE_PAGE if not vma.file and not length % HUGE_PAGE else PAGE
         return self._relocate(vma, old, old_length, self._place(0, length, 0, align), length, 0)
 
     def _relocate(self, vma: Vma, old: int, old_length: int, new: int, length: int, keep: int) -> int:
         """Move [old, old+old_length), or copy it if that is empty, to the free place `new`."""
-        prot, flags, file, name = vma.prot, vma.flags, vma.file, vma.name
-        offset = vma.offset + old - vma.start if file is not None else 0
+        prot, flags, file, name = vma.prot, vma.flags, (vma.file, vma.inode), name_of(vma)
+        offset = vma.offset + old - vma.start if file != PRIVATE else 0
         # Whether a file goes on behind its old end shows at the first fault.
-        limit = new + (max(0, min(vma.limit - old, length)) if file is not None else length)
+        limit = new + (max(0, min(vma.limit - old, length)) if file != PRIVATE else length)
         present = 0 if length >= LAZY_BYTES else limit - new
         error = self.window.move(old, old_length, new, length, GRANTED[prot], 1 if keep else 0, present)
         if error:
@@ -333,20 +334,20 @@ class AddressSpace(Mappings):
             if self.vmas.runs(start, end) != [(start, end)]:
                 raise LinuxError(ENOMEM)
             self.vmas.change(start, end, set_flags=SEALED)
-            self._any_sealed = True
+            self.sealed = True
 
     def discardable(self, start: int, end: int) -> bool:
         """Whether no memory in [start, end) is sealed against losing its content: anonymous, sealed and read-only."""
-        return not self._any_sealed or not any(
-            vma.flags & SEALED and not vma.prot & PROT_WRITE and vma.file is None for vma in self.vmas.within(start, end)
+        return not self.sealed or not any(
+            vma.flags & SEALED and not vma.prot & PROT_WRITE and not vma.file for vma in self.vmas.within(start, end)
         )
 
     def refile(self, start: int, end: int, offset: int) -> None:
         """remap_file_pages(2) was done: [start, end) now shows its file from `offset` on."""
         with self.mmap_lock:
-            for vma in self.vmas.within(start, end):
-                low, high = max(start, vma.start), min(end, vma.end)
-                prot, flags, file = vma.prot, vma.flags, vma.file
+            shown = [(v.start, v.end, v.prot, v.flags, (v.file, v.inode)) for v in self.vmas.within(start, end)]
+            for first, last, prot, flags, file in shown:
+                low, high = max(start, first), min(end, last)
                 self.vmas.carve(low, high)
                 self.vmas.add(low, high, prot, flags, file, offset + low - start)
 
@@ -383,11 +384,11 @@ class AddressSpace(Mappings):
         """The signal and si_code that a genuine page fault raises."""
         with self.mmap_lock:
             vma = self.vmas.find(address)
-        if vma is None:
-            return SIGSEGV, SEGV_MAPERR
-        if not _allows(vma, error_code):
-            return SIGSEGV, SEGV_ACCERR
-        return SIGBUS, BUS_ADRERR
+            if vma is None:
+                return SIGSEGV, SEGV_MAPERR
+            if not _allows(vma, error_code):
+                return SIGSEGV, SEGV_ACCERR
+            return SIGBUS, BUS_ADRERR
 
     def shrink_files(self) -> bool:
         """After the host refused a page that has an entry: take the entries back from what lies past the end of a file.

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 _ALL = (1 << 64) - 1
 _BESIDE_THREADS = CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_PIDFD
 _BESIDE_THREADS |= CLONE_SETTLS | CLONE_CLEAR_SIGHAND
-_LAYOUT_FIELDS = {"start_code": 25, "end_code": 26, "start_data": 44, "end_data": 45, "start_brk": 46}
+_LAYOUT = ("start_code", "end_code", "start_data", "end_data", "start_brk")
 _QUERY = 0xFFFFFFFF  # of personality(2)
 
 
@@ -59,13 +59,11 @@ class Process:
         self._aslr = mm.aslr.on
         self.task: Task  # its first thread
         self.threads: Threads
-        self._exe = b""  # of the program that was loaded last
         limit = bytearray(Rlimit.size)
         for resource in (RLIMIT_STACK, RLIMIT_DATA, RLIMIT_AS):
             host.prlimit64(0, resource, 0, limit)
             mm.set_limit(resource, Rlimit.unpack(limit).rlim_cur)
         self.fast = fast
-        self._vmm_layout: dict[str, int] = {}
         self._vforks: set[Vfork] = set()  # whose connections are open here
         self._forks = False  # so what forked children need is in memory, which they would all load for themselves
         self._awaited(None)
@@ -78,6 +76,21 @@ class Process:
         limit = self.mm.stack_limit
         return prepare(path, argv, envp, host=self.host.now, stack_limit=limit, execfn=execfn, lasting=lasting)
 
+    def catch_up(self, task: Task) -> None:
+        """C has forked this process, or executed a program in it, or both."""
+        news = lib.fast_news()
+        if news & lib.NEWS_FORKED:
+            from linux_abi.syscalls.lifecycle import begin_child
+
+            self.born(task)
+            begin_child(task, CloneArgs(flags=CLONE_CHILD_CLEARTID, child_tid=task.clear_child_tid))
+        if news & lib.NEWS_EXECUTED:
+            group = task.group
+            group.attached.clear()
+            task.altstack = NO_ALTSTACK
+            group.exe = ffi.string(lib.program_path())
+            group.layout = tuple(ffi.unpack(lib.program_layout(), len(_LAYOUT)))
+
     def adopt(self, task: Task, serve: Callable[[Task], None], entry: Callable[[int], object]) -> None:
         """The first task takes over the signals that this process was started with.
 
@@ -85,6 +98,7 @@ class Process:
         """
         self._entry = entry
         self.task = task
+        task.group.exe_file = self._exe_file
         self.threads = Threads(task, serve)
         mask = bytearray(8)
         self.host.now.rt_sigprocmask(0, 0, mask, 8)
@@ -97,11 +111,16 @@ class Process:
                 set_action(task, number, DEFAULT_ACTION)  # Python's doing
             elif handler == SIG_IGN:
                 task.group.actions[number] = Sigaction(SIG_IGN, 0, 0, 0)
+        self._may_execute()
+
+    def _exe_file(self) -> bytes:
+        fd: int = lib.program_fd()
+        return b"/proc/self/fd/%d" % fd if fd >= 0 else self.task.group.exe
 
     def load(self, image: Image) -> loader.Entry:
         """Fill the empty address space with a program."""
         self.mm.aslr.on = self._aslr and not self.host.now.personality(_QUERY) & ADDR_NO_RANDOMIZE
-        self._exe = own.target(f"self/fd/{image.program.fd}")
+        lib.program_is(own.target(f"self/fd/{image.program.fd}"), os.dup(image.program.fd))
         return loader.commit(image, self.mm)
 
     def enter(self, image: Image, entry: loader.Entry) -> None:
@@ -111,10 +130,9 @@ class Process:
         task.cpu.regs[RIP] = entry.rip
         task.cpu.regs[RSP] = entry.rsp
         group = task.group
-        group.exe, group.argv, group.auxv = self._exe, image.argv, entry.auxv
+        group.exe = ffi.string(lib.program_path())
         group.layout = entry.start_code, entry.end_code, entry.start_data, entry.end_data, entry.start_brk
         self.host.now.prctl(PR_SET_NAME, os.path.basename(image.execfn)[:15] + b"\0", 0, 0, 0)
-        lib.tree_exec(self._exe)
         self._publish(entry)
 
     def _publish(self, entry: loader.Entry) -> None:
@@ -122,13 +140,9 @@ class Process:
 
         The rest of the record stays the VMM's: its own heap depends on it. An old kernel may refuse; then ps shows noahpy.
         """
-        if not self._vmm_layout:
-            with open("self/stat", "rb", buffering=0, opener=own.opener) as file:
-                fields = [b"", b"", *file.readall().rpartition(b") ")[2].split()]  # fields[i] is proc_pid_stat(5)'s i+1
-            self._vmm_layout = {name: int(fields[i]) for name, i in _LAYOUT_FIELDS.items()}
         base = self.mm.window.base
         area = PrctlMmMap(
-            **self._vmm_layout,
+            **dict(zip(_LAYOUT, lib.exec_host().layout, strict=True)),
             brk=self.host.now.brk(0),
             start_stack=base + entry.start_stack,
             arg_start=base + entry.arg_start,
@@ -176,6 +190,7 @@ class Process:
         credentials.renew(task)
         task.altstack = NO_ALTSTACK
         task.clear_child_tid = task.cpu.robust_list = 0
+        self._may_execute()
         for fd in leaving:
             now.close(fd)
         self.mm.reset()
@@ -218,7 +233,7 @@ class Process:
             elif vfork:
                 vfork.begun()
                 self._vforks.add(vfork)
-            elif not beside_threads and not self._forks:
+            if result > 0 and not beside_threads and not self._forks:
                 self._forks = True
                 self._provide()
                 self._awaited(self._vfork)
@@ -255,6 +270,7 @@ class Process:
             vfork.begin(self.mm, beside_threads)
             self._vforks.add(vfork)
         self._awaited(vfork)
+        self._may_execute()
 
     def _fork_beside_threads(self, task: Task, args: CloneArgs) -> int:
         """By Python's fork, which leaves its and the C library's locks in order: other threads may hold them."""
@@ -290,6 +306,10 @@ class Process:
         lib.fast_alone(True)
         lib.fast_fork(self.fast and not vfork and self._forks and self.mm.heritable())
 
+    def _may_execute(self) -> None:
+        """C may execute programs: there are no timers (it sees a timer_create(2) itself), and no capability is given up."""
+        lib.fast_exec(self.fast and not self._vfork and not self.task.group.bounded)
+
     def exit(self, task: Task, status: int, group: bool) -> bool:
         """exit(2) or exit_group(2). True: the host thread goes on as the process's first, with another program."""
         if group or self.threads.alone():
@@ -305,6 +325,7 @@ class Process:
 
     def _leave_parent(self) -> None:
         """A parent that waits since vfork(2) may go on, with what this process has written to memory."""
+        lib.vfork_finish(self.task.clear_child_tid)
         if self._vfork:
             if self._vfork.shares_memory and self.task.clear_child_tid:
                 self.mm.window.write(self.task.clear_child_tid, bytes(4))

@@ -12,9 +12,7 @@ from linux_abi.index import PLAIN
 from linux_abi.syscall import Table
 from linux_abi.task import Actions, Task, TaskExit, TaskStopped, ThreadGroup
 from linux_abi.uapi.auxv import AT_HWCAP, AT_HWCAP2
-from linux_abi.uapi.clone import CLONE_CHILD_CLEARTID
 from linux_abi.uapi.errno import EINTR
-from linux_abi.uapi.structs import CloneArgs
 from linux_abi.uapi.x86_64 import RAX
 
 from . import image as start_image
@@ -43,12 +41,15 @@ def start(program: bytes, argv: list[bytes], envp: list[bytes], options: Options
     process = Process(mm, host, options.fast)
     image = process.prepare(program, program, argv, envp)
     table = Table(lazy=start_image.used(), compiled=start_image.entry)
+    if not start_image.used():
+        start_image.import_all()
     gc.freeze()  # what is there stays: a collection would only copy pages that forked processes share
     gc.enable()
     signals = kvm.open_machine(PLAIN if options.fast else {}, options.engine, quiet=options.quiet)
     if options.cpu:
         vdso.replace(dict(zip((AT_HWCAP, AT_HWCAP2), kvm.shape_cpu(options.cpu), strict=True)))
-    _hold_proc()
+    lib.fast_memory(mm.vmas.book)
+    vdso.tell(options.aslr, _hold_proc())
     entry = process.load(image)
     group = ThreadGroup(FdTable(lib.hidden_base(), lib.hidden_count(), lib.hidden_move), Actions(kvm.actions()))
     task = Task(group, mm, host, kvm.Cpu(), signals, process)
@@ -58,13 +59,14 @@ def start(program: bytes, argv: list[bytes], envp: list[bytes], options: Options
     raise AssertionError("the first thread outlives the process")
 
 
-def _hold_proc() -> None:
-    """The VMM's own entries in /proc stay in reach, whatever becomes of the guest's root directory."""
+def _hold_proc() -> int:
+    """The VMM's own entries in /proc stay in reach, whatever becomes of the guest's root directory: its place, or -1."""
     try:
-        place = lib.hidden_keep(os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+        place: int = lib.hidden_keep(os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
     except OSError:
-        return  # there is none, and what needs it will say so
+        return -1  # there is none, and what needs it will say so
     own.hold(lambda: lib.hidden_fd(place))
+    return place
 
 
 def run(task: Task, table: Table) -> None:
@@ -102,12 +104,9 @@ def _serve(task: Task, table: Table) -> None:
             vector, error_code, address = cpu.fault()
             if vector != 14 or not task.mm.fault(address, error_code):
                 abi_signals.fault(task, vector, error_code, address)
-        elif why == lib.EXIT_FORKED:
+        elif why == lib.EXIT_NEWS:
             cpu.bind()
-            task.machine.born(task)
-            from linux_abi.syscalls.lifecycle import begin_child
-
-            begin_child(task, CloneArgs(flags=CLONE_CHILD_CLEARTID, child_tid=lib.fast_child_tid()))
+            task.machine.catch_up(task)
         elif why == lib.EXIT_MEMORY:
             refused = 0 if task.mm.shrink_files() else refused + 1
             if refused > _MEMORY_RETRIES:

@@ -7,10 +7,16 @@ from __future__ import annotations
 
 from _struct import iter_unpack
 
+from linux_abi.host import own
 from linux_abi.uapi.auxv import AT_SYSINFO_EHDR
 
+from ._native import ffi, lib
+
+# Fields of proc_pid_stat(5), counted from 0: start_code, end_code, start_data, end_data, start_brk.
+_LAYOUT = (25, 26, 44, 45, 46)
 _auxv: dict[int, int] = {}
 _found: list[Vdso | None] = []
+_kept: list[object] = []  # what C has addresses of
 
 
 class Vdso:
@@ -48,6 +54,28 @@ def find() -> Vdso | None:
         address = auxv().get(AT_SYSINFO_EHDR)
         _found.append(_read(address) if address else None)
     return _found[0]
+
+
+def tell(aslr: bool, proc: int) -> None:
+    """Let C know what it needs to execute programs (struct exec_host). `proc`: the place of a descriptor of /proc, or -1."""
+    host = lib.exec_host()
+    host.aslr, host.proc = aslr, proc
+    entries = list(auxv().items())[: lib.AUXV_MAX]
+    host.auxv_count = len(entries)
+    for i, entry in enumerate(entries):
+        host.auxv[i] = entry
+    with open("self/stat", "rb", buffering=0, opener=own.opener) as file:
+        fields = [b"", b"", *file.readall().rpartition(b") ")[2].split()]
+    host.program = own.target("self/exe")
+    host.layout = [int(fields[i]) for i in _LAYOUT]
+    vdso = find()
+    if vdso and len(vdso.data) <= lib.VDSO_PARTS:
+        host.vdso_parts = len(vdso.data)
+        for i, (place, address, size, name) in enumerate(vdso.data):
+            host.vdso_part[i] = (place, size, address, name)
+        host.vdso_size, host.vdso_code_at, host.vdso_code_size = vdso.size, vdso.code_at, len(vdso.code)
+        _kept.append(ffi.from_buffer(vdso.code))
+        host.vdso_code = int(ffi.cast("uintptr_t", _kept[0]))
 
 
 def _read(address: int) -> Vdso | None:

@@ -93,7 +93,7 @@ def _exit(number: int, _: object) -> NoReturn:
 def _progress(report: Report, row: Row, place: str) -> None:
     """One line on stderr for a unit."""
     seconds = "  ".join(f"{way} {outcome.seconds:.1f} s" for way, outcome in row.outcomes.items())
-    new = len({d.case for d in row.differences if d.key not in report.known})
+    new = len({d.case for d in row.differences if not report.knows(d)})
     print(f"{place} {row.unit}: {seconds}{f'  {new} DIFFER' if new else ''}", file=sys.stderr, flush=True)
 
 
@@ -107,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="noahpy compat",
         description="Runs a test suite natively and in noahpy, and compares test by test.",
         epilog="A line of --expect is UNIT: CASE  # REASON. What is listed and goes as natively is an error, too,"
-        " unless the reason begins with 'sometimes'.",
+        " unless the reason begins with 'sometimes'; 'sometimes prints' is for another output with the same outcome.",
     )
     parser.add_argument("suite", choices=SUITES, help="its source is fetched by apt-get, which needs dpkg-dev")
     parser.add_argument("--program", "--busybox", type=_program, metavar="PATH", help="the busybox or bash (default: Debian's)")

@@ -2,6 +2,9 @@
 
 What the Makefile hands to its tests is in `_environment`; what configure would find out, in `_CONFIG`; the program
 `getlimits`, which is built for the tests alone, is a script that prints what it would.
+
+Tests that watch a program with strace or gdb find neither, natively as in noahpy, and skip themselves as on a system without
+them: tracers need ptrace(2), which noahpy refuses, so that it is they who would be tested.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from pathlib import Path
 
 from ..errors import CannotRun
 from . import debian
-from .suite import FAIL, PASS, SKIPPED, Suite, Unit, base_environment, one_case
+from .suite import FAIL, PASS, SKIPPED, Cases, Suite, Unit, base_environment, one_case
 
 # What tests look up in config.h, as Debian's coreutils is built.
 _CONFIG = (
@@ -38,7 +41,11 @@ _FLOATS = {
     "FLT_MIN": "1.17549435e-38", "FLT_MAX": "3.40282347e+38", "DBL_MIN": "2.2250738585072014e-308",
     "DBL_MAX": "1.7976931348623157e+308", "LDBL_MIN": "3.3621031431120935063e-4932", "LDBL_MAX": "1.189731495357231765e+4932",
 }  # fmt: skip
+_TRACERS = ("gdb", "strace")
 _SKIP = 77  # exit status of a test that cannot be run here
+# What dash prints of a child that a signal ended, if `wait` is what finds that out and not something earlier: natively, too, a
+# race between a test's `kill` and its `wait`.
+_TERMINATED = re.compile(r"^Terminated\n", re.MULTILINE)
 _LISTS = re.compile(r"^all(?:_root)?_tests =(?:.*\\\n)*", re.MULTILINE)
 _TEST = re.compile(r"tests/\S+\.(?:sh|pl|xpl)\b")
 
@@ -54,12 +61,18 @@ class _Coreutils:
         sources = {path.name: str(path) for path in (source / "src").glob("*.c")}  # some tests look for line numbers there
         for name, path in {**sources, **self.programs}.items():
             (self.top / "src" / name).symlink_to(path)
-        getlimits = self.top / "src/getlimits"
-        getlimits.write_text(f"#!/bin/sh\ncat <<end\n{limits()}end\n")
-        getlimits.chmod(0o755)
+        self._script("getlimits", f"cat <<end\n{limits()}end")
+        for name in _TRACERS:
+            self._script(name, "exit 127")  # the shell's status where there is none
         (self.top / "config.h").write_text("".join(f"#define {name} 1\n" for name in _CONFIG))
         for name in ("tests", "init.cfg", "build-aux"):
             (self.top / name).symlink_to(source / name)
+
+    def _script(self, name: str, body: str) -> None:
+        """A program beside the tested ones, first in the tests' PATH."""
+        path = self.top / "src" / name
+        path.write_text(f"#!/bin/sh\n{body}\n")
+        path.chmod(0o755)
 
     def units(self) -> list[Unit]:
         lists = _LISTS.findall((self.source / "tests/local.mk").read_text())
@@ -72,7 +85,7 @@ class _Coreutils:
             argv = ["perl", *taint, "-w", "-Itests", "-MCuSkip", "-MCoreutils", f"-MCuTmpdir qw({name})", name]
         argv = ["sh", "-c", 'exec "$@" 9>&2', "sh", *argv]  # init.cfg's stderr_fileno_
         shown = name.removeprefix("tests/")
-        return Unit(shown, shown.split("/")[0], argv, self._links, partial(self._environment, name), one_case(_status))
+        return Unit(shown, shown.split("/")[0], argv, self._links, partial(self._environment, name), parse)
 
     def _links(self, work: Path) -> Path:
         for path in self.top.iterdir():
@@ -132,6 +145,11 @@ def installed() -> dict[str, str]:
     if not found:
         raise CannotRun("coreutils is not installed as Debian's package")
     return {"ginstall" if name == "install" else name: path for name, path in found.items()}  # make renames it
+
+
+def parse(output: str, status: int) -> Cases:
+    """The one case that a test is."""
+    return one_case(_status)(_TERMINATED.sub("", output), status)
 
 
 def _status(_: str, code: int) -> str:

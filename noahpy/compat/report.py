@@ -13,6 +13,7 @@ from .suite import FAIL, PASS
 
 _SEPARATOR = "  # "
 _SOMETIMES = "sometimes "  # begins the reason of a case whose outcome is a matter of who is first
+_PRINTS = _SOMETIMES + "prints "  # of one of which only the output is
 
 
 @dataclass
@@ -28,7 +29,12 @@ class Report:
     @property
     def differences(self) -> list[Difference]:
         """Those that no reason is known for."""
-        return [d for row in self.rows for d in row.differences if d.key not in self.known]
+        return [d for row in self.rows for d in row.differences if not self.knows(d)]
+
+    def knows(self, difference: Difference) -> bool:
+        """Whether a reason for it is known."""
+        reason = self.known.get(difference.key)
+        return reason is not None and (difference.native == difference.here or not reason.startswith(_PRINTS))
 
     @property
     def unexpected_passes(self) -> list[str]:
@@ -36,13 +42,11 @@ class Report:
         always = {key for key, reason in self.known.items() if not reason.startswith(_SOMETIMES)}
         failing = {d.key for row in self.rows for d in row.differences}
         unstable = {f"{row.unit}: {case}" for row in self.rows for case in row.unstable}
-        passing = {
-            f"{row.unit}: {name}"
-            for row in self.rows
-            for name, case in row.outcomes[NATIVE].cases.items()
-            if case.status == PASS
-        }
+        passing = {f"{row.unit}: {name}" for row, name in self._pass_natively()}
         return sorted((passing - failing - unstable) & always)
+
+    def _pass_natively(self) -> list[tuple[Row, str]]:
+        return [(row, name) for row in self.rows for name in row.outcomes[NATIVE].cases if _passes(row, NATIVE, name)]
 
     @property
     def ok(self) -> bool:
@@ -79,14 +83,20 @@ class Report:
         return "".join(parts)
 
     def verdict(self) -> str:
-        """One line."""
+        """A line of what differs, and one of how many of the cases that pass natively pass."""
         cases = sum(len(row.outcomes[NATIVE].cases) for row in self.rows)
-        known = sum(d.key in self.known for row in self.rows for d in row.differences)
+        known = sum(self.knows(d) for row in self.rows for d in row.differences)
         unstable = sum(len(row.unstable) for row in self.rows)
         return (
             f"{cases} cases of {len(self.rows)} tests: {len(self.differences)} differ from native, {known} known to,"
             f" {len(self.unexpected_passes)} known to but did not, {unstable} differ between two native runs\n"
+            f"{len(self._pass_natively())} pass natively, {', '.join(map(self._share, self.ways))}\n"
         )
+
+    def _share(self, way: str) -> str:
+        natively = self._pass_natively()
+        here = sum(_passes(row, way, name) for row, name in natively)
+        return f"{here} of these {way} ({100 * here / max(1, len(natively)):.2f} %)"
 
     def write(self, path: Path) -> None:
         """The whole as JSON; what a case printed is in the differences alone."""
@@ -112,6 +122,11 @@ class Report:
             "units": units,
         }
         path.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def _passes(row: Row, way: str, name: str) -> bool:
+    cases = row.outcomes[way].cases
+    return name in cases and cases[name].status == PASS
 
 
 def _aligned(words: list[str], widths: list[int]) -> str:

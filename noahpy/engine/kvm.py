@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from linux_abi.host.linux import LinuxHost
-from linux_abi.index import REQUESTS
+from linux_abi.index import REFUSED, REQUESTS
 from linux_abi.task import Actions
 
 from .._native import ffi, lib
@@ -48,7 +48,7 @@ class Cpu:
         self.bind()
 
     def bind(self) -> None:
-        """Take views of its registers anew: after EXIT_FORKED."""
+        """Take views of its registers anew: after EXIT_NEWS."""
         vcpu = self.vcpu
         self.regs = memoryview(ffi.buffer(vcpu.regs, 8 * _REGISTERS)).cast("Q")
         self.run = partial(lib.vcpu_run, vcpu)
@@ -98,6 +98,15 @@ class Cpu:
     def robust_list(self, value: int) -> None:
         self.vcpu.robust_list = value
 
+    @property
+    def clear_child_tid(self) -> int:
+        """What set_tid_address(2) has said."""
+        return self.vcpu.clear_child_tid  # type: ignore[no-any-return]
+
+    @clear_child_tid.setter
+    def clear_child_tid(self, value: int) -> None:
+        self.vcpu.clear_child_tid = value
+
     def copy(self) -> Cpu | None:
         """Another CPU of the VM in the same state; None if there can be no more."""
         try:
@@ -115,11 +124,7 @@ class Cpu:
 
     def reset(self) -> None:
         """All registers as at a program's start: zero, extended state initial."""
-        for i in range(_REGISTERS):
-            self.regs[i] = 0
-        self.regs[_REGISTERS - 1] = 0x202
-        self.fs_base = self.gs_base = 0
-        self.set_xstate(INITIAL_XSTATE)
+        _check(lib.vcpu_start(self.vcpu))
 
     def get_xstate(self) -> bytearray:
         """The extended state (x87, SSE, AVX, AVX-512) in XSAVE's standard format."""
@@ -215,8 +220,10 @@ def open_machine(plain: dict[int, tuple[list[int], bool]], engine: str = "auto",
     else:
         _open_simulation()
     lib.tree_start()  # without it (RLIMIT_FSIZE, no memory) nobody sees who runs
-    lib.fast_thread(bool(plain))
+    lib.fast_own(bool(plain))
     if plain:
+        for number, errno in REFUSED.items():
+            lib.fast_refuse(number, errno)
         lib.fast_requests(ffi.new("uint32_t[]", REQUESTS), len(REQUESTS))
     for number, (kinds, opens) in plain.items():
         _check(lib.fast_forward(number, len(kinds), bytes(kinds), opens))

@@ -13,6 +13,7 @@ import pytest
 
 from tests.conformance import commands, scratch
 from tests.conftest import CACHE, Engine, Result
+from tests.guest.conftest import VARIANTS
 
 BUSYBOX = {"busybox": "/bin/busybox", "static busybox": str(CACHE / "busybox-static/bin/busybox")}
 PYTHON = {"system": "/usr/bin/python3", "tests": sys.executable}
@@ -85,3 +86,14 @@ def test_command(line: str, guest: Engine, compare: Callable[[Engine, list[str]]
 @pytest.mark.parametrize("interpreter", PYTHON)
 def test_python(interpreter: str, name: str, guest: Engine, compare: Callable[[Engine, list[str]], None]) -> None:
     compare(guest, [PYTHON[interpreter], "-c", commands.PYTHON[name], "an argument", ""])
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_vectors(variant: str, guest: Engine, native: Engine, compile_c: Callable[..., Path]) -> None:
+    """A program computes by every set of instructions that it is told of: by the same ones, to the same result."""
+    compiler, flags = VARIANTS[variant]
+    program = compile_c(Path(__file__).parent / "vectors.c", *flags, "-lm", cc=compiler)
+    want = native.run([program])
+    if guest.name == "sim":  # has no AVX, and says so (docs/design.md, D14)
+        want = want._replace(stdout=want.stdout.splitlines(keepends=True)[0])
+    assert guest.run([program]) == want

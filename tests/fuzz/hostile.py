@@ -75,7 +75,7 @@ class Canary:
 class _Cpu:
     def __init__(self) -> None:
         self.regs = memoryview(array("Q", [0] * 18))
-        self.fs_base = self.gs_base = self.blocked = self.robust_list = 0
+        self.fs_base = self.gs_base = self.blocked = self.robust_list = self.clear_child_tid = 0
         self.xstate_size = 576
         self.xstate_features = 3
         self.initial_xstate = bytes(576)

@@ -90,6 +90,18 @@ def test_program(name: str, variant: str, engine: Engine, build: Callable[[str, 
     check_end(engine.run([build(name, variant)], cwd=tmp_path), 0)
 
 
+# A program that starts another in a child, and one in its own place: it is execve(2) that loads the program then.
+BY_SHELL = {"in_a_child": '"$@"; exit $?', "in_place": 'exec "$@"'}
+
+
+@pytest.mark.parametrize("way", BY_SHELL)
+@pytest.mark.parametrize(("name", "variant"), [p for p in PROGRAMS if p[0] in EVERY_VARIANT])
+def test_executed_program(
+    name: str, variant: str, way: str, engine: Engine, build: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    check_end(engine.run(["/bin/sh", "-c", BY_SHELL[way], "sh", build(name, variant)], cwd=tmp_path), 0)
+
+
 @pytest.mark.parametrize(("name", "number"), [(name, number) for number, names in DEATHS.items() for name in names.split()])
 def test_death(name: str, number: int, engine: Engine, build: Callable[[str, str], Path], tmp_path: Path) -> None:
     check_end(engine.run([build("death", "dynamic"), name], cwd=tmp_path), -number)
@@ -100,9 +112,10 @@ def test_every_death_is_expected(build: Callable[[str, str], Path]) -> None:
     assert sorted(listed) == sorted(name for names in DEATHS.values() for name in names.split())
 
 
-def test_entry_state(engine: Engine, compile_c: Callable[..., Path]) -> None:
+@pytest.mark.parametrize("start", [[], *(["/bin/sh", "-c", script, "sh"] for script in BY_SHELL.values())])
+def test_entry_state(start: list[str], engine: Engine, compile_c: Callable[..., Path]) -> None:
     program = compile_c(HERE / "entry_state.c", "-nostdlib", "-static", "-fno-stack-protector")
-    assert engine.run([program, "x", ""]).status == 0
+    assert engine.run([*start, program, "x", ""]).status == 0
 
 
 def test_32_bit_calls(engine: Engine, build: Callable[[str, str], Path], tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from linux_abi.uapi.mman import (
     PROT_READ,
     PROT_WRITE,
 )
+from noahpy._native import lib
 from noahpy.mappings import GRANTED
 from noahpy.memory import AddressSpace
 
@@ -183,11 +184,11 @@ def check_book(mm: AddressSpace) -> None:
     assert sum(v.end - v.start for v in vmas) == mm.vmas.total
     for left, right in pairwise(vmas):
         assert left.end <= right.start
-        assert left.end < right.start or not left.continued_by(right)
+        assert left.end < right.start or not lib.vma_continued_by(left, right)
     expected = {}
     for v in vmas:
         assert v.start < v.end
-        assert mm.vmas.find(v.start) is v
+        assert mm.vmas.find(v.start) == v
         assert v.start <= v.limit <= v.end
         if v.end - v.start <= 16 << 20 and GRANTED[v.prot]:
             expected.update(dict.fromkeys(range(v.start, v.limit, PAGE), GRANTED[v.prot]))

@@ -113,7 +113,7 @@ class FakeGuest:
         self.group = ThreadGroup(FdTable(self.HIDDEN, 2, self.move_hidden))
         self.group.exe = self.EXE
         self.host = LinuxHost(raw, address_of)
-        cpu = SimpleNamespace(blocked=0, robust_list=0)
+        cpu = SimpleNamespace(blocked=0, robust_list=0, clear_child_tid=0)
         self.task = Task(self.group, self.mm, self.host, cpu, None, None)
         self.table = Table()
         for fd in (self.HIDDEN, self.HIDDEN + 1):

@@ -148,6 +148,7 @@ def test_report_of_a_difference(tmp_path):
     assert not found.ok
     assert "--- x.tests: a\nnative: PASS, other: FAIL" in found.problems()
     assert "1/2" in found.table()
+    assert found.verdict().endswith("\n2 pass natively, 1 of these other (50.00 %)\n")
     found.write(tmp_path / "made/report.json")
     content = json.loads((tmp_path / "made/report.json").read_text())
     assert content["ok"] is False
@@ -171,6 +172,13 @@ def test_a_case_that_fails_sometimes(tmp_path):
     assert report(tmp_path, "echo PASS: a", known).ok
 
 
+def test_a_case_that_prints_something_else_sometimes(tmp_path):
+    known = {"x.tests: a": "sometimes prints what else there is"}
+    assert report(tmp_path, "echo $OTHER; echo PASS: a", known).ok
+    assert report(tmp_path, "echo PASS: a", known).ok
+    assert not report(tmp_path, DIFFERS, known).ok
+
+
 def test_known_failures_need_a_reason(tmp_path):
     listed = tmp_path / "expect.txt"
     listed.write_text("# a comment\n\nx.tests: a # b  # the reason\n")
@@ -189,6 +197,16 @@ def test_sources_of_either_format():
     stanza = "Types: deb deb-src\nURIs: https://mirror.example/debian\nSuites: stable\nComponents: main\nSigned-By: /key.gpg\n"
     assert with_source_entries(stanza) == stanza
     assert with_source_entries(stanza.replace("deb deb-src", "deb")) == stanza
+
+
+def test_coreutils_outcomes():
+    statuses = [coreutils.parse("", code)["result"].status for code in (0, 77, 1, 99, -15)]
+    assert statuses == [PASS, SKIPPED, FAIL, FAIL, FAIL]
+
+
+def test_what_dash_says_of_a_killed_child_is_not_compared():
+    assert coreutils.parse("a\nTerminated\nb\nTerminated\n", 0) == coreutils.parse("a\nb\n", 0)
+    assert coreutils.parse("Terminated: a\n", 0) != coreutils.parse("", 0)
 
 
 def test_limits_are_those_of_c():

@@ -98,6 +98,14 @@ def test_without_a_place_for_it_modules_are_imported_as_ever(tree, run):
     assert loaders(run()) == {"SourceFileLoader"}
 
 
+@pytest.mark.usefixtures("kvm")
+def test_without_one_a_guest_goes_where_no_module_can_be_read(compile_c, tmp_path):
+    program = compile_c(ROOT / "tests/guest/chroot.c")
+    command = [sys.executable, "-O", "-m", "noahpy", program]  # -O: the image is of code without
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
 def test_a_source_in_the_middle_of_being_written_does_no_harm(tree, run):
     (tree / "linux_abi/half.py").write_text("def")
     assert loaders(run()) == {"SourceFileLoader"}

@@ -281,7 +281,7 @@ def test_aslr_moves_everything(put: Callable[..., loader.Entry], mm: AddressSpac
         for seen, value in zip(found, values, strict=True):
             seen.add(value)
         assert entry.start_brk >= stack.value[AT_ENTRY] + 0x5000 + PAGE
-    assert min(len(seen) for seen in found) == 5
+    assert min(len(seen) for seen in found) >= 4  # near places are 4096: of five, two may be the same
 
 
 def test_without_aslr_only_the_random_bytes_differ(put: Callable[..., loader.Entry], mm: AddressSpace) -> None:
@@ -350,7 +350,7 @@ def test_bss_of_one_more_page(put: Callable[..., loader.Entry], mm: AddressSpace
 def test_with_aslr_a_page_before_the_heap_is_free(
     put: Callable[..., loader.Entry], mm: AddressSpace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loader, "BRK_RANDOM", 1)
+    monkeypatch.setattr(Aslr, "pages", lambda *_: 0)
     content = build([load(R | X, 0, 0x400000, 0x1000, 0x1800)])
     assert put(content, aslr=False).start_brk == 0x402000
     assert put(content, aslr=True).start_brk == 0x403000

@@ -36,7 +36,7 @@ from linux_abi.uapi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK
 from noahpy import mappings
 from noahpy.mappings import HUGE_PAGE
 from noahpy.memory import STACK_AT_START, AddressSpace
-from noahpy.vma import STACK_GUARD_GAP
+from noahpy.vma import STACK_GUARD_GAP, name_of
 from tests.unit.arena import ANON, ARENA, BASE, FETCH, PAGE, READ, RW, WINDOW, WRITE, at, check_book, errno_of, fill, same
 
 TOP = 1 << 64
@@ -500,7 +500,7 @@ def test_named_memory_grows_with_its_name(mm):
     at = mm.mmap(1 << 33, PAGE, RW, ANON, -1, 0)
     mm.set_name(at, at + PAGE, b"[anon:mine]")
     assert mm.mremap(at, PAGE, 3 * PAGE, 0, 0) == at
-    assert mm.vmas.find(at + 2 * PAGE).name == b"[anon:mine]"
+    assert name_of(mm.vmas.find(at + 2 * PAGE)) == b"[anon:mine]"
     check_book(mm)
 
 

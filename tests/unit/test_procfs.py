@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import stat
+import subprocess
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -61,9 +65,19 @@ def test_a_view_is_a_read_only_file_in_its_place(guest: FakeGuest) -> None:
         assert guest.read_file(fd) == guest.mm.maps()[5:]
 
 
+@contextmanager
+def stopped_process() -> Iterator[int]:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as process:
+        process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)
+        yield process.pid
+        process.kill()
+
+
 def test_the_rest_of_proc_is_the_hosts(guest: FakeGuest, tmp_path: Path) -> None:
     assert show(guest, "/proc/self/cmdline") == Path("/proc/self/cmdline").read_bytes()
-    assert show(guest, f"/proc/{os.getppid()}/status") == Path(f"/proc/{os.getppid()}/status").read_bytes()
+    with stopped_process() as pid:  # of any other, some number is another one a moment later
+        assert show(guest, f"/proc/{pid}/status") == Path(f"/proc/{pid}/status").read_bytes()
     assert b"MemTotal" in show(guest, "/proc/meminfo")
     elsewhere = tmp_path / str(os.getpid())
     elsewhere.mkdir()

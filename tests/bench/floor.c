@@ -1,0 +1,94 @@
+/* What this machine's KVM costs at the least: `floor exit` and `floor fork` print the nanoseconds of one exit and re-entry, and of a
+ * fork whose child makes a VM and a vCPU, runs to its first exit and ends, until its parent has waited for it. */
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MEMORY = 16 << 20, TABLES = 0x1000, CODE = 0x8000, STACK = 0x7000, TSS = 0x9000, ROUNDS = 400, PORT = 1 };
+
+static int kvm, run_size;
+static uint8_t *memory;
+static struct {
+    struct kvm_cpuid2 head;
+    struct kvm_cpuid_entry2 entry[256];
+} cpuid = {.head = {.nent = 256}};
+
+static void need(int result, const char *what) {
+    if (result >= 0) return;
+    perror(what);
+    exit(1);
+}
+
+static int64_t now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+/* A VM whose one vCPU executes `1: out; jmp 1b` at CPL 3, with its first 2 MiB mapped. */
+static int make(struct kvm_run **run) {
+    int vm = ioctl(kvm, KVM_CREATE_VM, 0);
+    need(vm, "KVM_CREATE_VM");
+    struct kvm_userspace_memory_region slot = {.memory_size = MEMORY, .userspace_addr = (uint64_t)memory};
+    need(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot), "KVM_SET_USER_MEMORY_REGION");
+    int vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
+    need(vcpu, "KVM_CREATE_VCPU");
+    *run = mmap(NULL, (size_t)run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
+    need(ioctl(vcpu, KVM_SET_CPUID2, &cpuid), "KVM_SET_CPUID2");
+    struct kvm_sregs s;
+    need(ioctl(vcpu, KVM_GET_SREGS, &s), "KVM_GET_SREGS");
+    s.cr0 = 0x80050033, s.cr3 = TABLES, s.cr4 = 0x620, s.efer = 0xd01;
+    s.cs = (struct kvm_segment){.limit = ~0u, .selector = 0x33, .type = 11, .present = 1, .dpl = 3, .s = 1, .l = 1, .g = 1};
+    s.ss = (struct kvm_segment){.limit = ~0u, .selector = 0x2b, .type = 3, .present = 1, .dpl = 3, .db = 1, .s = 1, .g = 1};
+    s.tr = (struct kvm_segment){.base = TSS, .limit = 0x68 + 1024, .selector = 0x40, .type = 11, .present = 1};
+    need(ioctl(vcpu, KVM_SET_SREGS, &s), "KVM_SET_SREGS");
+    struct kvm_regs regs = {.rip = CODE, .rsp = STACK, .rflags = 0x202};
+    need(ioctl(vcpu, KVM_SET_REGS, &regs), "KVM_SET_REGS");
+    return vcpu;
+}
+
+static void step(int vcpu, const struct kvm_run *run) {
+    need(ioctl(vcpu, KVM_RUN, 0), "KVM_RUN");
+    if (run->exit_reason != KVM_EXIT_IO || run->io.port != PORT) {
+        fprintf(stderr, "exit %u instead of one by OUT\n", run->exit_reason);
+        exit(1);
+    }
+}
+
+int main(int argc, char **argv) {
+    kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    need(kvm, "/dev/kvm");
+    need(ioctl(kvm, KVM_GET_SUPPORTED_CPUID, &cpuid), "KVM_GET_SUPPORTED_CPUID");
+    run_size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+    memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint64_t *tables = (uint64_t *)(memory + TABLES);
+    tables[0] = (TABLES + 0x1000) | 7, tables[0x1000 / 8] = (TABLES + 0x2000) | 7, tables[0x2000 / 8] = 0x87;
+    memcpy(memory + CODE, (uint8_t[]){0xe6, PORT, 0xeb, 0xfc}, 4);
+    struct kvm_run *run;
+    int vcpu = make(&run);
+    step(vcpu, run);
+    int64_t start = now();
+    if (argc > 1 && !strcmp(argv[1], "exit")) {
+        for (int i = 0; i < ROUNDS; i++) step(vcpu, run);
+    } else {
+        for (int i = 0; i < ROUNDS; i++) {
+            pid_t pid = fork();
+            if (!pid) {
+                step(make(&run), run);
+                _exit(0);
+            }
+            int status;
+            if (waitpid(pid, &status, 0) != pid || status) return 1;
+        }
+    }
+    printf("%.2f\n", (double)(now() - start) / ROUNDS);
+    return 0;
+}
