@@ -31,7 +31,7 @@ static int what_;
 static struct ledger *ledger_;
 static struct ledger_process *process_, nobody_;
 static char *untold_; /* this process's buffer in the ledger */
-static int proc_ = -1, ask_ = -1, answer_ = -1, trace_ = -1;
+static int proc_ = -1, maps_ = -1, ask_ = -1, answer_ = -1, trace_ = -1;
 static pid_t first_; /* process of the tree */
 
 static struct block *blocks_; /* by place_of(), then the next free one */
@@ -44,6 +44,7 @@ bool blocks_wanted(void) { return what_; }
 
 /* ---- the process ---- */
 
+/* /proc/self/maps is opened while the process has one thread: the limit of descriptors is the guest's. */
 static void enter_process(void) {
     uint32_t number = __atomic_fetch_add(&ledger_->processes, 1, __ATOMIC_SEQ_CST);
     const struct ledger_process *parent = process_ ? process_ : &nobody_;
@@ -53,6 +54,13 @@ static void enter_process(void) {
     process_->pid = getpid();
     process_->parent = getppid();
     if (place) memcpy(process_->program, parent->program, sizeof parent->program);
+    if (what_ == MEASURE_COUNTS) return;
+    struct rlimit guest;
+    if (maps_ >= 0) hidden_remove(&maps_);
+    hidden_widen(&guest);
+    maps_ = openat(proc_, "self/maps", O_RDONLY | O_CLOEXEC);
+    hidden_narrow(&guest);
+    if (maps_ >= 0 && hidden_add(&maps_) < 0) hidden_remove(&maps_);
 }
 
 int measure(int what, int ledger, int ask, int answer, int trace) {
@@ -104,21 +112,16 @@ static struct mapping *mappings_; /* executable ones */
 static size_t mapping_count_, mapping_room_;
 static struct symbols *symbols_[LEDGER_MODULES];
 
-/* The whole of a file in /proc that is told as text; to be freed. */
-static char *text_of(const char *name) {
-    struct rlimit guest;
-    hidden_widen(&guest);
-    int file = openat(proc_, name, O_RDONLY | O_CLOEXEC);
-    hidden_narrow(&guest);
+/* What /proc/self/maps says; to be freed. */
+static char *maps_text(void) {
     size_t size = 0, room = 1 << 16;
     char *text = malloc(room);
     for (ssize_t got = 1; text && got > 0;) {
-        got = read(file, text + size, room - size - 1);
+        got = pread(maps_, text + size, room - size - 1, (off_t)size);
         size += got > 0 ? (size_t)got : 0;
         if (room - size < 4096) text = realloc(text, room *= 2); /* out of memory: nothing is known */
     }
     if (text) text[size] = 0;
-    close(file);
     return text;
 }
 
@@ -186,9 +189,10 @@ static void add_mapping(const struct line *l, uint64_t base, unsigned module) {
     mappings_[mapping_count_++] = (struct mapping){l->start, l->end, base, module};
 }
 
-/* Those of a file belong together, with what lies between, as long as they show it from its start to its end. */
+/* Those of a file belong together, with what lies between, as long as they show it from its start to its end: a page may be
+ * there twice, as the end of the code and as the start of the data. */
 static void find_mappings(void) {
-    char *text = text_of("self/maps"), *rest = text, *one;
+    char *text = maps_text(), *rest = text, *one;
     mapping_count_ = 0;
     struct line file = {0};
     uint64_t base = 0;
@@ -196,7 +200,8 @@ static void find_mappings(void) {
     while (rest && (one = strsep(&rest, "\n"))) {
         struct line l;
         if (!parse(one, &l)) continue;
-        bool same = l.inode == file.inode && l.major == file.major && l.minor == file.minor && l.offset >= file.offset;
+        bool same = l.inode == file.inode && l.major == file.major && l.minor == file.minor &&
+                    (l.offset > file.offset || (l.offset == file.offset && file.flags[2] == 'x'));
         if (l.inode && !same) base = l.start, module = 0;
         if (l.inode) file = l;
         if (l.flags[2] == 'x' && !l.inode) add_mapping(&l, l.start, module_of(&l, l.start));
@@ -268,12 +273,7 @@ static char *line_of(const struct block *b, const struct mapping *m) {
     const char *path = m && m->module ? ledger_->module[m->module].path : "-";
     if (m && m->module && path[0] == '/') {
         struct symbols **symbols = &symbols_[m->module];
-        if (!*symbols) {
-            struct rlimit guest;
-            hidden_widen(&guest);
-            *symbols = symbols_load(path);
-            hidden_narrow(&guest);
-        }
+        if (!*symbols) *symbols = symbols_load(path);
         const char *name = symbol_at(*symbols, offset, &behind);
         if (name) snprintf(symbol, sizeof symbol, "%.*s+%#lx", 480, name, behind);
     }

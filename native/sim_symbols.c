@@ -75,9 +75,12 @@ static void find(struct symbols *s, int file, const Elf64_Ehdr *head) {
 }
 
 struct symbols *symbols_load(const char *path) {
-    struct symbols *s = calloc(1, sizeof *s);
-    int file = s ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
-    if (file < 0) return s;
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct symbols *s = file >= 0 ? calloc(1, sizeof *s) : NULL;
+    if (!s) {
+        if (file >= 0) close(file);
+        return NULL;
+    }
     Elf64_Ehdr *head = part(file, 0, sizeof *head);
     if (head && !memcmp(head->e_ident, ELFMAG, SELFMAG) && head->e_ident[EI_CLASS] == ELFCLASS64) {
         s->lowest = lowest_address(file, head);

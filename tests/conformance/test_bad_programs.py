@@ -97,21 +97,20 @@ def native_refuses(path: Path) -> bool:
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_broken_program(name: str, kvm: None, program: bytes, tmp_path: Path) -> None:
+def test_broken_program(name: str, guest: Engine, program: bytes, tmp_path: Path) -> None:
     path = tmp_path / "program"
     path.write_bytes(BROKEN[name](program))
     path.chmod(0o755)
     assert native_refuses(path)
-    check_refusal(Engine("kvm"), [str(path)], NOT_RUNNABLE, tmp_path, str(path))
+    check_refusal(guest, [str(path)], NOT_RUNNABLE, tmp_path, str(path))
 
 
 @pytest.mark.parametrize("name", ["absent", "./absent", "/absent/program", ""])
-def test_absent_program(name: str, kvm: None, tmp_path: Path) -> None:
-    check_refusal(Engine("kvm"), [name], NOT_FOUND, tmp_path, name)
+def test_absent_program(name: str, guest: Engine, tmp_path: Path) -> None:
+    check_refusal(guest, [name], NOT_FOUND, tmp_path, name)
 
 
-def test_what_is_no_program(kvm: None, tmp_path: Path) -> None:
-    guest = Engine("kvm")
+def test_what_is_no_program(guest: Engine, tmp_path: Path) -> None:
     (tmp_path / "forbidden").write_bytes(b"#!/bin/sh\n")
     (tmp_path / "forbidden").chmod(0o644)
     (tmp_path / "loop").symlink_to("loop")
@@ -125,18 +124,18 @@ def test_what_is_no_program(kvm: None, tmp_path: Path) -> None:
     check_refusal(guest, ["/" + "n" * 200 + "/x"], NOT_FOUND, tmp_path)
 
 
-def test_missing_interpreter_is_named(kvm: None, program: bytes, tmp_path: Path) -> None:
+def test_missing_interpreter_is_named(guest: Engine, program: bytes, tmp_path: Path) -> None:
     path = tmp_path / "program"
     path.write_bytes(program.replace(b"/lib64/ld-linux-x86-64.so.2", b"/lib64/no-such-interpreter."))
     path.chmod(0o755)
-    check_refusal(Engine("kvm"), [str(path)], NOT_FOUND, tmp_path, "/lib64/no-such-interpreter.")
+    check_refusal(guest, [str(path)], NOT_FOUND, tmp_path, "/lib64/no-such-interpreter.")
     path.write_text("#!/absent/interpreter -x\n")
-    check_refusal(Engine("kvm"), [str(path)], NOT_FOUND, tmp_path, "/absent/interpreter")
+    check_refusal(guest, [str(path)], NOT_FOUND, tmp_path, "/absent/interpreter")
 
 
-def test_arguments_that_are_too_long(kvm: None, tmp_path: Path) -> None:
+def test_arguments_that_are_too_long(guest: Engine, tmp_path: Path) -> None:
     """One string of 128 KiB, or all of them above a quarter of the stack's limit: execve(2)."""
-    native, guest = Engine("native"), Engine("kvm")
+    native = Engine("native")
     assert guest.run(["/bin/echo", "x" * 131071]) == native.run(["/bin/echo", "x" * 131071])
     many = ["/bin/echo", *["y" * 1000] * 1500]
     assert guest.run(many) == native.run(many)
@@ -145,5 +144,5 @@ def test_arguments_that_are_too_long(kvm: None, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "options", [["--no-such-option", "/bin/true"], [], ["--env"], ["--env", "novalue", "/bin/true"], ["--"]]
 )
-def test_wrong_options(options: list[str], kvm: None, tmp_path: Path) -> None:
-    check_refusal(Engine("kvm"), options, 125, tmp_path)
+def test_wrong_options(options: list[str], guest: Engine, tmp_path: Path) -> None:
+    check_refusal(guest, options, 125, tmp_path)
