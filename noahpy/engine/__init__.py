@@ -1,1 +1,1 @@
-"""Engines: what runs the guest's instructions. Tests that need no VM have a fake CPU of their own (tests/unit/fakes.py)."""
+"""Engines: what runs the guest's instructions. Tests that need no VM have a fake one (tests/unit/fake_engine.py)."""

@@ -16,6 +16,7 @@ from linux_abi.host.linux import LinuxHost
 from linux_abi.syscall import Table
 from linux_abi.task import Task, ThreadGroup
 from linux_abi.uapi.errno import EFAULT, ENAMETOOLONG
+from linux_abi.uapi.signals import SEGV_ACCERR, SEGV_MAPERR, SIGSEGV
 from linux_abi.uapi.x86_64 import ARGUMENT_REGISTERS, NUMBERS
 
 PAGE = 4096
@@ -82,6 +83,12 @@ class FakeMemory:
             if self.read(gva + size, 1) == b"\0":
                 return self.read(gva, size)
         raise LinuxError(ENAMETOOLONG)
+
+    def fault(self, address: int, error_code: int) -> bool:
+        return False
+
+    def fault_signal(self, address: int, error_code: int) -> tuple[int, int]:
+        return SIGSEGV, SEGV_ACCERR if self.START <= address < self.END else SEGV_MAPERR
 
     def maps(self) -> bytes:
         return (
