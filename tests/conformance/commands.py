@@ -140,7 +140,7 @@ ls -U /proc/self/fd
 cp -a dir copied
 cp --sparse=always zeros holes
 cp --reflink=auto random.bin copy
-cp -rv dir/sub to
+cp -rv dir/sub/deep to
 cp lines.txt dir
 cp dir elsewhere
 mv -v left dir/moved
