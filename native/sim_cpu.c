@@ -476,7 +476,10 @@ static void classify(struct registers *r, struct fault *fault) {
     }
 }
 
+static uint64_t lost_; /* where the library met a page that the host refused; 0: nowhere */
+
 int cpu_run(struct vcpu *v, struct fault *fault) {
+    enum { USER_READ = 4 }; /* error code of #PF */
     struct registers *r = v->regs;
     void *at[ALL];
     const bool recorded = blocks_wanted();
@@ -497,6 +500,14 @@ int cpu_run(struct vcpu *v, struct fault *fault) {
         int error = uc.emu_start(cpu_, r->rip, 0, 0, 0);
         running_ = false;
         uc.reg_read_batch(cpu_, NUMBERS, at, ALL);
+        if (lost_) {
+            void *page = (void *)(window_base_ + (lost_ & -(uint64_t)GUEST_PAGE));
+            mmap(page, GUEST_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+            *fault = (struct fault){.vector = VECTOR_PF, .error_code = USER_READ, .address = lost_};
+            lost_ = 0;
+            if (recorded) blocks_leave(r->rip, false);
+            return RAN_FAULT;
+        }
         if (exception_ >= 0) {
             classify(r, fault);
             if (recorded) blocks_leave(r->rip, exception_ == VECTOR_DB);
@@ -528,8 +539,8 @@ bool cpu_fault(uint64_t address, long long *registers) {
     enum { LIBRARY = 64 << 20, GETPC_ADJ = 2, RED_ZONE = 128 };
     uint64_t gva = address - window_base_, pc = (uint64_t)registers[REG_RIP];
     if (!running_ || gva >= window_size_) return false;
-    refused_ = true;
     if (raise_ && pc - library_ >= LIBRARY) { /* in translated code: as if it had called raise_() from where it is */
+        refused_ = true;
         registers[REG_RDI] = registers[REG_RBP];
         registers[REG_RSI] = VECTOR_PF;
         registers[REG_RDX] = 0;
@@ -538,10 +549,11 @@ bool cpu_fault(uint64_t address, long long *registers) {
         memcpy(&registers[REG_RIP], &raise_, sizeof raise_);
         return true;
     }
-    /* Unicorn knows the instruction, but does not tell it: let it have a zero. */
+    /* Unicorn knows the instruction, but does not tell it: let it have a zero, and the guest its fault behind it. */
     uint64_t page = address & -(uint64_t)GUEST_PAGE;
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
     if (mmap((void *)page, GUEST_PAGE, PROT_READ | PROT_WRITE, flags, -1, 0) == MAP_FAILED) return false;
+    lost_ = gva;
     stop_ = true;
     return true;
 }
