@@ -12,7 +12,7 @@ gcc -m64 -O3 -flto=1 -ffat-lto-objects -frandom-seed=1 -c hello.c -o lto.o && gc
 gcc -save-temps=obj -c hello.c -o saved.o
 gcc -E -dM - </dev/null | grep -c define
 gcc -print-prog-name=cc1
-gcc -### -c hello.c 2>&1 | grep -c cc1
+gcc -### -c hello.c 2>&1 | grep -c '/cc1 '
 gcc -xc - -o stdin <<<'int main(void) { return 3; }' && ./stdin || echo "status $?"
 gcc -Wall -c -xc - -o warned.o <<<'int f(void) { int unused; }' 2>&1 | grep -c warning
 gcc -c -xc - -o failed.o <<<'int f(void) { return x; }' 2>/dev/null || echo "status $? $(ls failed.o 2>/dev/null)"
