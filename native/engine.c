@@ -11,6 +11,7 @@
 
 #include "fast.h"
 #include "fork.h"
+#include "host.h"
 #include "tree.h"
 
 enum { FAILED = 125 }; /* exit status of noahpy's own */
@@ -55,6 +56,7 @@ void vcpu_destroy(struct vcpu *v) { engine_->destroy(v); }
 static int run(struct vcpu *v) {
     v->number = -1;
     for (;;) {
+        if (host_identity_changed() && engine_->forget) engine_->forget(v);
         int exit = engine_->run(v);
         if (exit != EXIT_SYSCALL || !fast_finish(v)) return exit;
         if (v->number >= 0 && *signal_caught()) return EXIT_SIGNAL;
