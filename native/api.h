@@ -241,6 +241,8 @@ void vfork_finish(uint64_t clear_child_tid);
 
 int tree_start(void); /* the first process of a tree */
 void tree_end(int status);
+/* Of a process of the tree that has not said that it has ended: its first hidden descriptor, and its program's or -1. 0, -ESRCH. */
+int tree_find(int pid, int *hidden, int *program);
 
 /* ---- Measuring: what the simulated CPU executes (sim_blocks.c, docs/measuring.md) ------------------------------------ */
 

@@ -40,7 +40,7 @@ COMMANDS = (
     ("doctor", "[--json]", "say whether programs can run here"),
     ("processes", "", "list who runs in noahpy"),
     ("completion", "bash|zsh|fish", "print the shell's completion"),
-    ("compat", "busybox|coreutils|bash", "run others' tests, compare with native"),
+    ("compat", "busybox|coreutils|bash|python", "run the tests of others"),
 )
 _HARMLESS = {"PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED", "PYTHONIOENCODING", "PYTHONSTARTUP", "PYTHONUNBUFFERED", "PYTHONUTF8"}
 _DEFAULT_PATH = b"/bin:/usr/bin"  # of execvp(3) where PATH is not set
