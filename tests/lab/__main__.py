@@ -17,6 +17,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,15 +89,13 @@ def main() -> int:
     if options.busybox:
         busybox.suite(SUITES, None)
     _stage(options.busybox)
-    lines, passed, failed = [], 0, 0
-    for machine in options.machines:
-        print(f"lab: {machine}", flush=True)
-        started = time.monotonic()
-        counts = _run(parts, machine, options)
-        lines.append(f"{machine}: {'; '.join(map(str, counts))}; {time.monotonic() - started:.0f} s")
-        passed += sum(count.passed for count in counts)
-        failed += sum(count.failed for count in counts)
-    print("\n".join([*lines, f"lab: {passed} passed, {failed} failed"]))
+    ran = []
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        for lines, counts in pool.map(partial(_run, parts, options), options.machines):
+            print("\n".join(lines), flush=True)
+            ran.append((lines[-1], counts))
+    passed, failed = (sum(getattr(count, what) for _, counts in ran for count in counts) for what in ("passed", "failed"))
+    print("\n".join([*(last for last, _ in ran), f"lab: {passed} passed, {failed} failed"]))
     return failed != 0
 
 
@@ -131,7 +131,9 @@ def _stage(busybox: Sequence[str]) -> None:
         copy(REPOSITORY / name, STAGE / name)
 
 
-def _run(parts: Parts, machine: Machine, options: argparse.Namespace) -> list[Count]:
+def _run(parts: Parts, options: argparse.Namespace, machine: Machine) -> tuple[list[str], list[Count]]:
+    """What is to be printed of a machine's run, ending with one line on all of it, and the counts."""
+    started = time.monotonic()
     share = LAB / f"{machine.model}-{machine.cpus}"
     shutil.rmtree(share, ignore_errors=True)
     values = {
@@ -145,26 +147,28 @@ def _run(parts: Parts, machine: Machine, options: argparse.Namespace) -> list[Co
         "suites": shlex.quote(str(SUITES)),
         "tests": shlex.join([*options.tests, "-m", "not slow", "-k", options.wanted]),
     }
+    print(f"lab: {machine}: see {share / 'output'}", flush=True)
     died = machine.run(parts, STAGE, REPOSITORY, share, JOB.format(**values), options.timeout)
+    lines = [(share / "output").read_text(errors="replace")]
+    counts = [_guest(share / "guest", lines)]
     if died:
-        print(f"lab: {machine}: {died}; the kernel's words are in {share / 'console'}")
-    counts = [_guest(share / "guest")]
-    if died:
+        lines.append(f"lab: {machine}: {died}; the kernel's words are in {share / 'console'}")
         counts.append(Count("its end", 0, 1, 0))
     if options.busybox:
         counts.append(_busybox(share / "busybox.json"))
-    return counts
+    lines.append(f"{machine}: {'; '.join(map(str, counts))}; {time.monotonic() - started:.0f} s")
+    return lines, counts
 
 
-def _guest(report: Path) -> Count:
-    """What the plugin has noted: a skipped test has failed."""
+def _guest(report: Path, lines: list[str]) -> Count:
+    """What the plugin has noted, failures with why in `lines`: a skipped test has failed."""
     results = [json.loads(line) for line in report.read_text().splitlines()] if report.exists() else []
     outcomes = Counter(result["outcome"] for result in results)
     for result in results:
         if result["outcome"] not in ("passed", "known"):
-            print(f"lab: {result['test']}: {result['outcome']}\n{result['why']}")
+            lines.append(f"lab: {result['test']}: {result['outcome']}\n{result['why']}")
     failed = outcomes["failed"] + outcomes["skipped"] if results else 1
-    return Count("guest tests", outcomes["passed"], failed, outcomes["known"])
+    return Count("tests", outcomes["passed"], failed, outcomes["known"])
 
 
 def _busybox(report: Path) -> Count:
