@@ -39,7 +39,9 @@ class Machine:
         environment = {**os.environ, "QEMU_MODULE_DIR": str(parts.tree / "usr/lib/x86_64-linux-gnu/qemu")}
         command = self._command(parts, folder, where, share)
         with (share / "qemu").open("w") as complaints:
-            qemu = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stderr=complaints)
+            qemu = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stderr=complaints, start_new_session=True
+            )
             try:
                 status = qemu.wait(timeout)
             except subprocess.TimeoutExpired:
