@@ -52,8 +52,8 @@ asan: ## guest tests with native/ under the address and undefined-behaviour sani
 fuzz: $(VENV)/tests ## every system call with hostile arguments, by a new seed (FUZZ="--seed N CALL...")
 	$(BIN)/python -m tests.fuzz.arguments $(FUZZ)
 
-lab: $(VENV)/tests ## guest tests and busybox on AMD's SVM, emulated by QEMU (LAB="--machine EPYC:2 --no-busybox")
-	$(BIN)/python -m tests.lab $(LAB)
+lab: $(VENV)/tests ## tests on AMD's SVM, emulated by QEMU (QUICK=1: a part; LAB="--machine EPYC:2 --no-busybox")
+	$(BIN)/python -m tests.lab $(if $(QUICK),--quick) $(LAB)
 
 bench: $(VENV)/tests ## time noahpy against the host itself (BENCH="--json FILE")
 	$(BIN)/python -m tests.bench $(BENCH)
