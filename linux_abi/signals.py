@@ -156,6 +156,7 @@ def _act(task: Task, signal: int, info: bytes) -> bool:
 
 def run_handler(task: Task, signal: int, info: bytes, action: Sigaction) -> None:
     """Push the frame of a handler; it runs when the guest goes on."""
+    task.machine.signalled(task, info)
     if action.sa_flags & SA_RESETHAND:
         set_action(task, signal, DEFAULT_ACTION)
     try:

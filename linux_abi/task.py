@@ -216,6 +216,9 @@ if TYPE_CHECKING:
         def exit(self, task: Task, status: int, group: bool) -> bool:
             """The thread or its process ends; True if its host thread goes on with another thread's execve."""
 
+        def signalled(self, task: Task, info: bytes) -> None:
+            """The thread is about to run its handler of a signal."""
+
         def kicked(self, task: Task) -> None:
             """Another thread has kicked this one: TaskStopped if it must end."""
 

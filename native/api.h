@@ -184,6 +184,7 @@ enum { ARG_VALUE, ARG_FD, ARG_POINTER, ARG_PATH, ARG_IOVEC };
  * descriptor, for which the same holds. */
 int fast_forward(unsigned number, unsigned count, const uint8_t *kinds, int opens);
 void fast_refuse(unsigned number, int errno_); /* lets C refuse the call */
+void fast_watch(unsigned number);              /* leaves the call to Python from now on */
 uint64_t fast_count(unsigned number);          /* calls finished in C */
 void fast_own(int allowed);                    /* whether C finishes calls that are not the host's as they are, too */
 void fast_memory(struct book *);               /* the guest's, for mmap(2) and its family */

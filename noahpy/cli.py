@@ -12,9 +12,11 @@ from .errors import FAILED, NOT_FOUND, NOT_RUNNABLE, CannotRun
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import NoReturn
 
     from .cpu import Cpu
+    from .instrument import Instrument
 
 # Short form, long form, its value's name, what it does.
 OPTIONS = (
@@ -57,7 +59,7 @@ def isolate() -> None:
 class Options:
     """How the guest is run."""
 
-    __slots__ = ("aslr", "engine", "fast", "quiet", "cpu", "counts", "trace", "coverage", "output")
+    __slots__ = ("aslr", "engine", "fast", "quiet", "cpu", "counts", "trace", "coverage", "output", "instruments")
 
     def __init__(self) -> None:
         self.aslr = True
@@ -69,6 +71,7 @@ class Options:
         self.trace = False
         self.coverage = ""
         self.output = ""
+        self.instruments: list[Instrument] = []
 
     def measures(self) -> bool:
         """Whether it is to be told what the program executes."""
@@ -87,7 +90,7 @@ class Options:
 def main(args: list[str]) -> NoReturn:
     """Do what `args` (without noahpy's own name) say. Ends in SystemExit, or in the guest's own end."""
     try:
-        status = _main(args)
+        status = obey(args)
     except CannotRun as error:
         status = _complain(str(error), error.status)
     except KeyboardInterrupt:
@@ -100,12 +103,14 @@ def main(args: list[str]) -> NoReturn:
     sys.exit(status)
 
 
-def _main(args: list[str]) -> int:
+def obey(args: list[str], instruments: Iterable[Instrument] = ()) -> int:
+    """Do what `args` say: the exit status, where that is not the guest's. CannotRun: it can't be done."""
     if args and args[0] in [name for name, _, _ in COMMANDS]:
         _restore_sigpipe()
         return _command(args[0], args[1:])
     given, words = parse(args)
     options = Options()
+    options.instruments += instruments
     envp = environment()
     argv0 = None
     for option, value in given:

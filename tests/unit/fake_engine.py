@@ -196,6 +196,9 @@ class FakeMachine:
 
     status = -1
 
+    def signalled(self, task: object, info: bytes) -> None:
+        pass
+
     def exit(self, task: object, status: int, group: bool) -> bool:
         self.status = status
         return False

@@ -34,7 +34,7 @@ def started(monkeypatch):
 
     def started(*args):
         with pytest.raises(Started) as caught:
-            cli._main(list(args))
+            cli.obey(list(args))
         return caught.value.args
 
     started.run = run
