@@ -194,9 +194,7 @@ class Call:
         if isinstance(value, int):
             self._change(name, value)
             return
-        if isinstance(value, str | os.PathLike):
-            value = os.fsencode(value)
-        data = bytes(value)
+        data = os.fsencode(value) if isinstance(value, str | os.PathLike) else bytes(value)
         if issubclass(kind, types.Path | types.Str):
             self._change(name, self._place(data + b"\0"))
         elif issubclass(kind, types.InBuf):

@@ -7,11 +7,13 @@ import os
 import socket
 import sys
 from selectors import EVENT_READ, DefaultSelector
+from signal import SIGKILL
 from typing import TYPE_CHECKING
 
 from linux_abi.syscall import Declarations
 from linux_abi.uapi.x86_64 import ARGUMENT_REGISTERS
 
+from .. import tree
 from . import wire
 from .call import Call, Errno, Task
 
@@ -49,6 +51,11 @@ class Controller:
         while self._selector.get_map():
             for key, _ in self._selector.select():
                 key.data()
+        self.close()
+
+    def close(self) -> None:
+        """Let go of what is left."""
+        self._announce.close()
         self._selector.close()
 
     def _welcome(self) -> Mapping[str, object] | None:
@@ -65,7 +72,6 @@ class Controller:
     def _next_thread(self) -> None:
         if self._welcome() is None:
             self._selector.unregister(self._announce)
-            self._announce.close()
 
     def _hear(self, thread: Thread) -> None:
         try:
@@ -85,6 +91,7 @@ class Controller:
         call = Call(task, number, words, None if when == wire.BEFORE else result, self._declared)
         for hook in self._hooks.of(number, after=call.is_made):
             if not self._ask(hook, call):
+                kill_others(task.pid)
                 thread.say(wire.DIE)
                 return
             if call.result is not None and not call.is_made:
@@ -103,7 +110,7 @@ class Controller:
             call.result = -error.errno
         except Gone:
             raise
-        except Exception as error:
+        except BaseException as error:  # sys.exit() and KeyboardInterrupt too: the guest waits
             complain(hook, call, error)
             return not self._hooks.kills
         return True
@@ -143,7 +150,17 @@ class Thread:
         return answer[wire.ANSWER.size :]
 
 
-def complain(hook: Callable[[Call], object], call: object, error: Exception) -> None:
+def kill_others(pid: int) -> None:
+    """Kill the tree of `pid`, but for that process itself."""
+    for other in tree.members(pid):
+        if other != pid:
+            try:
+                os.kill(other, SIGKILL)
+            except OSError:  # ended meanwhile
+                pass
+
+
+def complain(hook: Callable[[Call], object], call: object, error: BaseException) -> None:
     """One line: the place in the hook, the call, the error."""
     from traceback import extract_tb
 

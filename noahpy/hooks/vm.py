@@ -13,7 +13,7 @@ from linux_abi import callset
 
 from ..errors import CannotRun
 from . import wire
-from .controller import Controller
+from .controller import Controller, kill_others
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -103,7 +103,8 @@ class VM:
         controller = Controller(self._hooks, self._lock, ours)
         first = controller.begin()
         if "pid" not in first:
-            program.wait()
+            controller.close()
+            program.communicate()
             raise CannotRun(first.get("refused", f"noahpy has ended with status {program.returncode}"), program.returncode)
         Thread(target=controller.serve, name="noahpy-hooks", daemon=True).start()
         return program
@@ -143,11 +144,5 @@ class Program(subprocess.Popen[bytes]):
 
     def kill(self) -> None:
         """Kill it and all processes that it has started."""
-        from .. import tree
-
-        for pid in tree.members(self.pid):
-            try:
-                os.kill(pid, 9)
-            except OSError:  # ended meanwhile
-                pass
+        kill_others(self.pid)
         super().kill()
