@@ -235,6 +235,23 @@ class Call:
         return repr(value)
 
 
+class Event:
+    """What becomes of a thread or its process.
+
+    `name` and `value` are: fork, of a new process: its parent. exec, of one that has begun another program: 0. thread, of a
+    new thread: 0. exit, of a process that ends: the status, or None if it was killed, when its memory is gone. signal,
+    of a thread whose handler runs next: the signal's number.
+    """
+
+    def __init__(self, task: Task, name: str, value: int | None) -> None:
+        self.task = task
+        self.name = name
+        self.value = value
+
+    def __repr__(self) -> str:
+        return f"{self.name} {self.value} of {self.task}"
+
+
 class Arguments:
     """A call's arguments as numbers: `call.args["buf"]` is an address."""
 

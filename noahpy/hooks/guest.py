@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 _SIGN = 1 << 63
 _SIGRETURN = NUMBERS["rt_sigreturn"]
+_FORKS = ("clone", "clone3", "fork", "vfork")
+_FORK_NUMBERS = [NUMBERS[name] for name in _FORKS]
+# Event -> calls that C makes without telling. Nobody is told of the end of a process of which nobody knew.
+_LEFT_TO_PYTHON = {"fork": _FORKS, "exec": ("execve", "execveat"), "exit": ("exit", "exit_group", *_FORKS)}
 _SYSCALL_LENGTH = 2  # bytes of the instruction
 _PROT, _MAP = PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS
 
@@ -48,8 +52,10 @@ class Watch(Instrument):
         if "refused" in said:
             raise CannotRun(said["refused"])
         self._when: dict[int, int] = said["calls"]
+        self._events: set[str] = set(said["events"])
         self._kill: bool = said["kill"]
-        self.calls = {*self._when, _SIGRETURN}
+        left = [NUMBERS[name] for event in self._events for name in _LEFT_TO_PYTHON.get(event, ())]
+        self.calls = {*self._when, _SIGRETURN, *left}
         self._place = -1
         self._channels: dict[Task, Channel] = {}
         self._areas: list[int] = []  # of ended threads
@@ -66,6 +72,8 @@ class Watch(Instrument):
         if self._place < 0:  # the first one of all
             self._place = lib.hidden_keep(self._announce)
             self._channel(task)
+        else:
+            self._tell(task, "thread")
 
     def thread_ended(self, task: Task) -> None:
         with task.group.fds.lock:
@@ -75,12 +83,17 @@ class Watch(Instrument):
         self._areas.clear()
         for channel in self._channels.values():
             channel.area = 0
+            channel.renamed()
+        self._tell(task, "exec")
 
     def born(self, task: Task) -> None:
         self._births += 1
         for channel in self._channels.values():
             self._close(channel)
         self._channels.clear()
+
+    def ending(self, task: Task, status: int) -> None:
+        self._tell(task, "exit", status)
 
     def _close(self, channel: Channel | None) -> None:
         """With the descriptors' lock held."""
@@ -101,10 +114,20 @@ class Watch(Instrument):
         if channel := self._channels.get(task):
             channel.suspended.update(channel.approved)
             channel.approved.clear()
+        self._tell(task, "signal", int.from_bytes(info[:4], "little"))
+
+    def _tell(self, task: Task, event: str, what: int = 0) -> None:
+        if event in self._events and not self._gone:
+            try:
+                self._channel(task).tell(wire.EVENT, wire.EVENTS.index(event), what)
+            except Lost:
+                self._lose(task)
 
     def wrap(self, number: int, entry: Entry) -> Entry:
         if number == _SIGRETURN:
             entry = self._returning(entry)
+        elif number in _FORK_NUMBERS and self._events & {"fork", "exit"}:
+            entry = self._forking(entry)
         when = self._when.get(number)
         if when is None:
             return entry
@@ -132,6 +155,19 @@ class Watch(Instrument):
             return result
 
         return returning  # type: ignore[return-value]
+
+    def _forking(self, entry: Entry) -> Entry:
+        """The child announces itself, as soon as it can."""
+
+        def forking(task: Task, regs: memoryview[int]) -> int | None:
+            births = self._births
+            result = entry(task, regs)
+            if births != self._births:
+                self._channel(task)
+                self._tell(task, "fork", os.getppid())
+            return result
+
+        return forking  # type: ignore[return-value]
 
     def _serve(self, task: Task, regs: memoryview[int], number: int, when: int, entry: Entry) -> int | None:
         births = self._births
@@ -210,6 +246,10 @@ class Channel:
     def tell(self, what: bytes, number: int, result: int) -> Answer:
         """Of a call, and do what is asked until the answer comes."""
         return self._talk(wire.TOLD.pack(what, number, result, *self._task.cpu.regs))
+
+    def renamed(self) -> None:
+        """Tell what the process executes now."""
+        self._send(wire.PROGRAM + self._task.group.exe)
 
     def _talk(self, message: bytes) -> Answer:
         while True:

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TypeVar
 
-    from .call import Call
+    from .call import Call, Event
 
     Hook = TypeVar("Hook", bound=Callable[[Call], object])
+    Watcher = TypeVar("Watcher", bound=Callable[[Event], object])
     Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 PIPE, STDOUT, DEVNULL = subprocess.PIPE, subprocess.STDOUT, subprocess.DEVNULL
@@ -35,6 +36,7 @@ class Hooks:
 
     def __init__(self, kills: bool) -> None:
         self.kills = kills  # a hook that fails ends the guest
+        self.events: dict[str, list[Callable[[Event], object]]] = {}
         self._before: dict[int, list[Callable[[Call], object]]] = {}
         self._after: dict[int, list[Callable[[Call], object]]] = {}
 
@@ -48,10 +50,11 @@ class Hooks:
         """The hooks of a call."""
         return (self._after if after else self._before).get(number, [])
 
-    def watched(self) -> dict[int, int]:
-        """Number -> FIRST, LAST or both, as the guest's side wants it."""
+    def wanted(self) -> dict[str, object]:
+        """What the guest's side is to be told first (wire.py)."""
         numbers = {*self._before, *self._after}
-        return {n: wire.FIRST * (n in self._before) | wire.LAST * (n in self._after) for n in numbers}
+        calls = {n: wire.FIRST * (n in self._before) | wire.LAST * (n in self._after) for n in numbers}
+        return {"calls": calls, "events": list(self.events), "kill": self.kills}
 
 
 class VM:
@@ -77,6 +80,17 @@ class VM:
 
         def register(hook: Hook) -> Hook:
             self._hooks.add(numbers, hook, after=after)
+            return hook
+
+        return register
+
+    def event(self, name: Literal["fork", "exec", "thread", "exit", "signal"]) -> Callable[[Watcher], Watcher]:
+        """Have the decorated function told of such events; see noahpy.Event."""
+        if name not in wire.EVENTS:
+            raise ValueError(f"no event is named {name!r}, only {', '.join(wire.EVENTS)}")
+
+        def register(hook: Watcher) -> Watcher:
+            self._hooks.events.setdefault(name, []).append(hook)
             return hook
 
         return register

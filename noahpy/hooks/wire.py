@@ -14,9 +14,11 @@ PIECE = 1 << 16  # bytes of memory in one message, at most
 AREA = 1 << 20
 ROOM = PIECE + 64  # what holds any message
 
-# From a thread: what it is, the call's number, its result, the registers. An event is its byte and a marshalled dictionary.
+# From a thread: what it is, the call's number or an event's in EVENTS, the result or what the event tells, the registers.
 TOLD = Struct(f"<cIq{REGISTERS}Q")
 BEFORE, AFTER, EVENT = b"B", b"A", b"E"
+EVENTS = ("fork", "exec", "thread", "exit", "signal")
+PROGRAM = b"P"  # and the path of what it executes from now on; not answered
 
 # To a thread: what it is, two words and perhaps data.
 SAID = Struct("<cQQ")
@@ -33,5 +35,6 @@ WORDS = Struct("<6Q")
 
 ANSWER = Struct("<q")  # to a request: 0 or negative errno; data follows
 
-# How a tree is watched, the first message from the hooks' process: {"calls": {number: FIRST | LAST}, "kill": bool}
+# How a tree is watched, the first message from the hooks' process: {"calls": {number: FIRST | LAST}, "events": [name],
+# "kill": bool}, or {"refused": why}.
 FIRST, LAST = 1, 2  # before the call, after it
