@@ -259,7 +259,7 @@ static void take(int at, int64_t result) {
     if (mine_.number >= CALLS) return;
     for (unsigned i = 0; i < table_[mine_.number].count; i++) {
         const struct watch_item *w = &table_[mine_.number].item[i];
-        if (w->at != at) continue;
+        if (w->at != at || (result < 0 && w->by != WATCH_BY_ONE)) continue;
         uint64_t gva = w->argument < ARGUMENTS ? mine_.arguments[w->argument] : 0, count, most;
         switch (w->kind) {
         case WATCH_BYTES:
@@ -301,7 +301,7 @@ void watch_begin(const struct vcpu *v) {
 
 static void end(int64_t result, int served) {
     draft(RECORD_END, served, (uint64_t)result, 0);
-    if (result >= 0) take(WATCH_END, result);
+    if (result >= 0 || result == -EINTR) take(WATCH_END, result); /* the time that a sleep has left */
     mine_.number = -1;
     publish();
 }

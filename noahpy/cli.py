@@ -33,13 +33,13 @@ OPTIONS = (
 )
 # The same, each with a page of help of its own.
 TRACING = (
-    ("", "--strace", "[json]", "tell system calls as strace(1) does, or as JSON"),
-    ("-e", "--only", "WHAT", "trace=SET: these calls; status=SET: with such an end"),
+    ("", "--strace", "[=json]", "tell system calls as strace(1) does, or as JSON"),
+    ("-e", "--only", "WHAT", "trace=SET: these calls; status=SET: of such an end"),
     ("-z", "--successful-only", "", "only calls that succeed"),
     ("-s", "--string-limit", "N", "show N bytes of strings and buffers, not 32"),
     ("-y", "--decode-fds", "", "say where descriptors lead"),
     ("-t", "--absolute-timestamps", "", "begin lines with the time; -tt: with microseconds"),
-    ("-r", "--relative-timestamps", "", "begin lines with the time since the one before"),
+    ("-r", "--relative-timestamps", "", "begin lines with the time since the last one"),
     ("-T", "--syscall-times", "", "end lines with the seconds that the call took"),
 )
 MEASURING = (
@@ -310,7 +310,7 @@ def help_text() -> str:
 
 
 def _rows(options: tuple[tuple[str, str, str, str], ...]) -> list[str]:
-    forms = [f"{name}[={value[1:]}" if value[:1] == "[" else f"{name} {value}".strip() for _, name, value, _ in options]
+    forms = [f"{name}{value}" if value[:1] == "[" else f"{name} {value}".strip() for _, name, value, _ in options]
     width = max(map(len, forms))
     rows = zip(options, forms, strict=True)
     return [f"  {short + ',' if short else '   '} {form:{width}} {what}\n" for (short, _, _, what), form in rows]

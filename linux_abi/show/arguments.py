@@ -39,8 +39,8 @@ from ..uapi.futex import (
 )
 from ..uapi.layout import Struct
 from ..uapi.socket import AF_INET, AF_INET6, SOL_SOCKET, SOL_TCP, InternetProtocol, SocketOption, TcpOption
-from ..uapi.structs import Flock, LinuxDirent64, Timespec, Timeval
-from .structs import STRUCTS, seconds, signal_name, socket_address, vectors
+from ..uapi.structs import Flock, LinuxDirent64, Siginfo, Timespec, Timeval
+from .structs import STRUCTS, seconds, siginfo, signal_name, socket_address, vectors
 from .text import hexed, quoted
 
 TYPE_CHECKING = False
@@ -215,7 +215,7 @@ def _filled(seen: Seen, i: int, kind: Any) -> str:
 
 
 def _bytes(memory: dict[int, list[bytes]], seen: Seen, i: int, size: int) -> str:
-    if i not in memory:
+    if i not in memory or size < 0:
         return address(seen.arguments[i])
     return quoted(memory[i][0][: seen.limit], seen.limit)[0] + ("..." if size > seen.limit else "")
 
@@ -275,6 +275,8 @@ def _cpus(seen: Seen, i: int, kind: Any) -> str:
 
 
 def _element(of: Any, data: bytes) -> str:
+    if of is Siginfo:
+        return siginfo(data)  # the rest depends on what the first fields say
     if of in STRUCTS:
         return STRUCTS[of](of.unpack(data))
     if issubclass(of, Struct):
@@ -294,7 +296,7 @@ def _in(seen: Seen, i: int, kind: Any) -> str:
 
 @_shows(types.Out, late=True)
 def _out(seen: Seen, i: int, kind: Any) -> str:
-    return _element(kind.of, seen.after[i][0]) if i in seen.after else address(seen.arguments[i])
+    return _element(kind.of, seen.after[i][0]) if seen.after.get(i, [b""])[0] else address(seen.arguments[i])
 
 
 def _array(of: Any, data: bytes, count: int, limit: int) -> str:

@@ -229,6 +229,7 @@ _RESULTS: dict[str, Callable[[Seen], str]] = {
     "fcntl": _fcntl_result,
     "poll": _poll_result,
     "ppoll": _poll_result,
+    "rt_sigtimedwait": lambda seen: f"{seen.result} ({signal_name(seen.result or 0)})",
     "select": _select_result,
     "pselect6": lambda seen: _select_result(seen, Timespec),
 }

@@ -171,11 +171,6 @@ def siginfo(data: bytes) -> str:
     return f"{{{', '.join(shown)}}}"
 
 
-@_shows(Siginfo)
-def _siginfo(s: Siginfo) -> str:
-    return siginfo(bytes(s))
-
-
 def _value(value: int) -> str:
     number = ((value & 0xFFFFFFFF) ^ 0x80000000) - 0x80000000
     return f"si_int={number}, si_ptr={f'{value:#x}' if value else 'NULL'}"

@@ -8,6 +8,7 @@ from time import localtime, monotonic_ns, strftime, time_ns
 from linux_abi.show.arguments import Seen
 from linux_abi.show.calls import RESULT, Shown, unknown
 from linux_abi.show.structs import child_info, siginfo, signal_name
+from linux_abi.uapi.clone import CLONE_THREAD
 from linux_abi.uapi.errno import EINTR
 from linux_abi.uapi.signals import SIGCHLD, SIGKILL
 from linux_abi.uapi.structs import SiginfoChild
@@ -30,13 +31,15 @@ _KEPT = 1 << 14  # texts that are remembered, since programs repeat themselves
 _SECOND = 1_000_000_000
 _MICROSECOND = 1000
 _WAITS = (NUMBERS["wait4"], NUMBERS["waitid"])
+_CLONE, _CLONE3 = NUMBERS["clone"], NUMBERS["clone3"]
+_FORKS = (_CLONE, _CLONE3, NUMBERS["fork"], NUMBERS["vfork"])
 _ENDS = (NUMBERS["exit"], NUMBERS["exit_group"])
 
 
 class Task:
     """A thread of the tree, as far as its records tell."""
 
-    __slots__ = ("tid", "pid", "parent", "open", "came", "due", "told_of_children")
+    __slots__ = ("tid", "pid", "parent", "open", "came", "due", "told_of_children", "announced")
 
     def __init__(self, tid: int, pid: int, parent: int) -> None:
         self.tid = tid
@@ -46,6 +49,7 @@ class Task:
         self.came: Record | None = None  # its end, when that waits for what comes next
         self.due: list[bytes] = []  # siginfos of signals that nobody catches, for after the call
         self.told_of_children = True  # by a SIGCHLD that nobody catches
+        self.announced = False  # its parent's fork has come back
 
 
 class Told:
@@ -65,6 +69,7 @@ class Lines:
         self.write = write
         self.tasks: dict[int, Task] = {}
         self._first = first
+        self._early: set[int] = set()  # processes that have ended before their parent's fork came back
         self._current: Task | None = None  # whose call's beginning was the last that happened
         self._begun = ""  # that line, as far as it is written
         self._declared = declared
@@ -87,7 +92,7 @@ class Lines:
         tasks, handlers = self.tasks, self._handlers
         for record in records:
             task = tasks.get(record.tid)
-            if task is None or record.kind == lib.RECORD_BORN:
+            if task is None:
                 task = self._adopt(record)
             if task.came:
                 self._back(task, task.came, interrupted=record.kind == lib.RECORD_SIGNAL)
@@ -109,14 +114,26 @@ class Lines:
     # ---- what happens ----
 
     def _adopt(self, record: Record) -> Task:
-        task = self.tasks[record.tid] = Task(record.tid, record.pid, record.value)
-        parent = self.tasks.get(record.value)
-        if parent:
-            task.told_of_children = parent.told_of_children
+        task = self._know(record.tid, record.pid, record.value)
         if self._first:
             self._print(task, record.when, f"{self._aligned(self._first, task, record.when)}= 0")
             self._first = ""
         return task
+
+    def _know(self, tid: int, pid: int, parent: int) -> Task:
+        task = self.tasks.get(tid)
+        if task is None:
+            task = self.tasks[tid] = Task(tid, pid, parent)
+            if parent in self.tasks:
+                task.told_of_children = self.tasks[parent].told_of_children
+        return task
+
+    def _announced(self, parent: Task, pid: int) -> None:
+        """A fork has come back: its child may be killed before it has a word to say."""
+        if pid in self._early:
+            self._early.remove(pid)
+        else:
+            self._know(pid, pid, parent.pid).announced = True
 
     def _born(self, record: Record, task: Task) -> None:
         pass  # it is known by now
@@ -160,11 +177,18 @@ class Lines:
         result = end.value - (1 << 64) if end.value >> 63 else end.value
         if begin.value in _WAITS and result > 0:
             self._reaped(result)
+        if begin.value in _FORKS and result > 0 and self._makes_process(begin):
+            self._announced(task, result)
         if self.options.wants(result):
             self._finish(task, begin, end, self._tell(begin, end, result, interrupted))
         task.open = task.came = None
         while task.due:
             self._print_signal(task, end.when, task.due.pop(0))
+
+    def _makes_process(self, begin: Record) -> bool:
+        memory = dict(parts(begin.content, ARGUMENTS_SIZE))
+        flags = int.from_bytes(memory.get(0, b"")[:8], "little") if begin.value == _CLONE3 else arguments(begin.content)[0]
+        return begin.value not in (_CLONE3, _CLONE) or not flags & CLONE_THREAD
 
     def _finish(self, task: Task, begin: Record, end: Record, told: Told) -> None:
         if self._current is task:
@@ -243,6 +267,8 @@ class Lines:
             self._finish(task, task.open, Record.at(when), self._tell(task.open, None, None, interrupted=False))
         self._print(task, when, f"+++ {how} +++")
         del self.tasks[task.tid]
+        if task.tid == task.pid and not task.announced and task.parent in self.tasks:
+            self._early.add(task.pid)
 
     # ---- lines ----
 
