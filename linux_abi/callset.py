@@ -1,83 +1,78 @@
-"""Sets of system calls, as strace writes them: `open,openat`, `%file`, `!%network`, `/^get.*id`, `all`."""
+"""Sets of system calls, as strace(1) writes them: `open,openat`, `%file`, `!%network`, `/^get.*id`, `all`."""
 
 from __future__ import annotations
 
 from . import types
-from .syscall import CALLS, Syscall
+from .syscall import CALLS
 from .syscalls import declare_all
-from .uapi.x86_64 import NUMBERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable
 
-
-def _declared_in(*modules: str) -> Callable[[Syscall], bool]:
-    return lambda call: call.function.__module__.rpartition(".")[2] in modules
-
-
-def _has(kind: int) -> Callable[[Syscall], bool]:
-    return lambda call: kind in call.kinds
-
-
-# strace's names, where it has one.
-FAMILIES: dict[str, Callable[[Syscall], bool]] = {
-    "file": _has(types.PATH),
-    "desc": lambda call: call.opens or types.FD in call.kinds,
-    "network": _declared_in("socket"),
-    "process": lambda call: call.name in ("exit", "exit_group") or _declared_in("lifecycle")(call),
-    "memory": _declared_in("mem"),
-    "signal": _declared_in("signal"),
-    "time": _declared_in("time"),
-    "ipc": _declared_in("ipc"),
+# Class of calls -> the modules that declare them, or the type of an argument that they have.
+_CLASSES: dict[str, tuple[str, ...] | type[types.Arg]] = {
+    "file": types.Path,
+    "desc": types.Fd,
+    "network": ("socket",),
+    "net": ("socket",),
+    "process": ("lifecycle",),
+    "memory": ("mem",),
+    "signal": ("signal",),
+    "ipc": ("ipc",),
+    "clock": ("time",),
+    "time": ("time",),
 }
 
 
-def numbers(text: str) -> frozenset[int]:
-    """The calls' numbers. ValueError, in one line: it is none of these, or names what there is not."""
-    wanted = text.removeprefix("!")
-    found: set[int] = set()
-    for word in wanted.split(","):
+class UnknownName(ValueError):
+    """What the user reads: there is no such call or class."""
+
+
+def names(text: str) -> set[str]:
+    """The calls, of those that are declared."""
+    declare_all()
+    inverted = text.startswith("!")
+    found: set[str] = set()
+    for word in text.removeprefix("!").split(","):
         found |= _named(word)
-    return frozenset(set(NUMBERS.values()) - found if text.startswith("!") else found)
+    return set(CALLS) - found if inverted else found
 
 
-def _named(word: str) -> set[int]:
+def _named(word: str) -> set[str]:
     if word == "all":
-        return set(NUMBERS.values())
+        return set(CALLS)
     if word == "none":
         return set()
     if word.startswith("/"):
         return _matching(word[1:])
-    if word.startswith("%"):
-        if (belongs := FAMILIES.get(word[1:])) is None:
-            raise ValueError(f"no family of calls is named {word!r}{_nearest(word[1:], FAMILIES, '%')}")
-        declare_all()
-        return {call.number for call in CALLS.values() if belongs(call)}
+    if word.startswith("%") or (word in _CLASSES and word not in CALLS):
+        return _class(word.removeprefix("%"))
     name = word.removeprefix("?")  # which may be missing
-    if name in NUMBERS:
-        return {NUMBERS[name]}
-    if name.isdecimal() and int(name) in NUMBERS.values():
-        return {int(name)}
-    if word.startswith("?"):
-        return set()
-    raise ValueError(f"no system call is named {word!r}{_nearest(word, NUMBERS, '')}")
+    if name in CALLS:
+        return {name}
+    return set() if word.startswith("?") else {_unknown(name, CALLS, "system call")}
 
 
-def _matching(pattern: str) -> set[int]:
+def _class(name: str) -> set[str]:
+    wanted = _CLASSES.get(name) or _unknown(name, _CLASSES, "class of system calls")
+    if isinstance(wanted, type):
+        return {call.name for call in CALLS.values() if any(issubclass(kind, wanted) for _, kind in call.parameters)}
+    modules = tuple(f"linux_abi.syscalls.{module}" for module in wanted)
+    return {call.name for call in CALLS.values() if call.function.__module__ in modules}
+
+
+def _matching(pattern: str) -> set[str]:
     import re
 
     try:
-        found = {number for name, number in NUMBERS.items() if re.search(pattern, name)}
+        return {name for name in CALLS if re.search(pattern, name)}
     except re.error as error:
-        raise ValueError(f"/{pattern} is no pattern: {error}") from None
-    if not found:
-        raise ValueError(f"no system call's name matches /{pattern}")
-    return found
+        raise UnknownName(f"/{pattern} is no regular expression: {error}") from error
 
 
-def _nearest(word: str, names: dict[str, Callable[[Syscall], bool]] | dict[str, int], before: str) -> str:
+def _unknown(word: str, known: Iterable[str], what: str) -> str:
     from difflib import get_close_matches
 
-    near = get_close_matches(word, names, 1)
-    return f"; {before}{near[0]}?" if near else ""
+    near = get_close_matches(word, known, 1)
+    raise UnknownName(f"there is no {what} '{word}'{f': {near[0]}?' if near else ''}")

@@ -187,6 +187,9 @@ if TYPE_CHECKING:
         def put(self, info: bytes) -> None:
             """SIGSEGV or SIGBUS, which take() gave, waits as a caught signal again."""
 
+        def forced(self, info: bytes) -> None:
+            """A signal that was none of those caught reaches the thread."""
+
         def die(self, number: int) -> NoReturn:
             """The process ends by the signal's default action."""
 

@@ -12,6 +12,7 @@
 #include "fast.h"
 #include "fork.h"
 #include "tree.h"
+#include "watch.h"
 
 enum { FAILED = 125 }; /* exit status of noahpy's own */
 
@@ -51,8 +52,23 @@ struct vcpu *vcpu_create(void) {
 }
 void vcpu_destroy(struct vcpu *v) { engine_->destroy(v); }
 
+/* The same as run(), with records. */
+static int run_watched(struct vcpu *v) {
+    v->number = -1;
+    watch_end(SERVED_PYTHON);
+    for (;;) {
+        int exit = engine_->run(v);
+        if (exit == EXIT_SYSCALL) watch_begin(v);
+        if (exit != EXIT_SYSCALL || !fast_finish(v)) return exit;
+        watch_end(SERVED_C);
+        if (v->number >= 0 && *signal_caught()) return EXIT_SIGNAL;
+        v->number = -1;
+    }
+}
+
 /* Runs until an exit that is not a call which C finishes. */
 static int run(struct vcpu *v) {
+    if (watch_on()) return run_watched(v);
     v->number = -1;
     for (;;) {
         int exit = engine_->run(v);
@@ -120,6 +136,7 @@ int engine_fork_child(struct vcpu *cpu) {
     int error = engine_->fork_child(cpu);
     cpu->robust_list = cpu->clear_child_tid = 0; /* here, since the child may set them before Python hears of the fork */
     if (!error) tree_born();
+    if (!error && watch_on()) watch_born();
     return error;
 }
 

@@ -10,6 +10,7 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, Literal
 
 from linux_abi import callset
+from linux_abi.uapi.x86_64 import NUMBERS
 
 from ..errors import CannotRun
 from . import wire
@@ -76,7 +77,7 @@ class VM:
 
         ValueError: there is no such call.
         """
-        numbers = callset.numbers(",".join(calls))
+        numbers = frozenset(NUMBERS[name] for name in callset.names(",".join(calls)))
 
         def register(hook: Hook) -> Hook:
             self._hooks.add(numbers, hook, after=after)

@@ -96,6 +96,9 @@ class FakeSignals:
         self._taken.append((int.from_bytes(info[:4], "little"), info))
         self.caught[0] = 1
 
+    def forced(self, info: bytes) -> None:
+        pass
+
     def die(self, number: int) -> NoReturn:
         raise DeathError(number)
 
