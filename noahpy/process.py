@@ -103,7 +103,7 @@ class Process:
         self._entry = entry
         self.task = task
         task.group.exe_file = self._exe_file
-        self.threads = Threads(task, serve)
+        self.threads = Threads(task, self.mm, serve)
         mask = bytearray(8)
         self.host.now.rt_sigprocmask(0, 0, mask, 8)
         set_mask(task, int.from_bytes(mask, "little"))

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from linux_abi.uapi.structs import CloneArgs
 
+    from .memory import AddressSpace
+
 _ALL = (1 << 64) - 1
 _KICK_AGAIN = 0.001  # s: a kick that comes between two looks at the flag is lost
 
@@ -29,8 +31,9 @@ _KICK_AGAIN = 0.001  # s: a kick that comes between two looks at the flag is los
 class Threads:
     """The threads of a process. `serve` runs one until it ends."""
 
-    def __init__(self, leader: Task, serve: Callable[[Task], None]) -> None:
+    def __init__(self, leader: Task, mm: AddressSpace, serve: Callable[[Task], None]) -> None:
         self.serve = serve
+        self._mm = mm
         self.leader = leader
         self.leader_status: int | None = None  # after its exit, while others live
         self.survivor: Task | None = None  # during an execve: all others end
@@ -45,7 +48,7 @@ class Threads:
 
     def spawn(self, parent: Task, args: CloneArgs) -> int:
         """A new thread of the guest; its number, or a negative errno."""
-        with parent.group.fds.lock:
+        with parent.group.fds.lock, self._mm.mmap_lock:  # the new CPU needs page tables
             cpu = parent.cpu.copy()
         if cpu is None:
             return -EAGAIN
@@ -139,7 +142,7 @@ class Threads:
     def forked(self, task: Task) -> None:
         """In a child: `task` is the leader and alone."""
         task.tid = task.host.getpid()
-        self.__init__(task, self.serve)  # type: ignore[misc]
+        self.__init__(task, self._mm, self.serve)  # type: ignore[misc]
 
 
 def _store(task: Task, address: int, data: bytes) -> None:
