@@ -156,6 +156,7 @@ def _act(task: Task, signal: int, info: bytes) -> bool:
 
 def run_handler(task: Task, signal: int, info: bytes, action: Sigaction) -> None:
     """Push the frame of a handler; it runs when the guest goes on."""
+    task.machine.signalled(task, info)
     if action.sa_flags & SA_RESETHAND:
         set_action(task, signal, DEFAULT_ACTION)
     try:
@@ -173,6 +174,7 @@ def run_handler(task: Task, signal: int, info: bytes, action: Sigaction) -> None
 
 def force(task: Task, signal: int, info: bytes) -> None:
     """A signal that the guest cannot escape: one that it blocks or ignores kills it (the kernel's force_sig_info)."""
+    task.signals.forced(info)
     action = task.group.actions[signal]
     if action.sa_handler in (SIG_DFL, SIG_IGN) or task.blocked >> (signal - 1) & 1:
         task.signals.die(signal)

@@ -187,6 +187,9 @@ if TYPE_CHECKING:
         def put(self, info: bytes) -> None:
             """SIGSEGV or SIGBUS, which take() gave, waits as a caught signal again."""
 
+        def forced(self, info: bytes) -> None:
+            """A signal that was none of those caught reaches the thread."""
+
         def die(self, number: int) -> NoReturn:
             """The process ends by the signal's default action."""
 
@@ -215,6 +218,9 @@ if TYPE_CHECKING:
 
         def exit(self, task: Task, status: int, group: bool) -> bool:
             """The thread or its process ends; True if its host thread goes on with another thread's execve."""
+
+        def signalled(self, task: Task, info: bytes) -> None:
+            """The thread is about to run its handler of a signal."""
 
         def kicked(self, task: Task) -> None:
             """Another thread has kicked this one: TaskStopped if it must end."""

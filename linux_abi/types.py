@@ -65,6 +65,14 @@ class Size(ULong):
     boundaries = (0, 1, 7, 8, 16, 0xFFF, 0x1000, 0x1001, 1 << 20, 1 << 31, (1 << 63) - 1, 1 << 63, _M64)
 
 
+class Hex(ULong):
+    """An `unsigned long` that is read best in base 16."""
+
+
+class Address(Hex):
+    """An address as a mere number: nothing need be there."""
+
+
 class Offset(Long):
     """An `off_t`: a file offset in bytes."""
 
@@ -73,6 +81,18 @@ class Mode(UInt):
     """File mode bits (`mode_t`)."""
 
     boundaries = (0, 0o644, 0o755, 0o7777, 0o177777, 0xFFFFFFFF)
+
+
+class CreateMode(Mode):
+    """A Mode that is looked at if `flags` ask for a new file."""
+
+
+class Protocol(Int):
+    """A socket's protocol; what it means depends on the domain."""
+
+
+class OptName(Int):
+    """An option of the level before it."""
 
 
 class Fd(Int):
@@ -115,6 +135,70 @@ class OutBuf(Ptr):
     """Bytes that the call writes; their number is the next argument."""
 
 
+class OutBytes(OutBuf):
+    """An OutBuf of what is no text."""
+
+
+class OutEntries(OutBuf):
+    """An OutBuf of `struct linux_dirent64`."""
+
+
+class OutCpuSet(Ptr):
+    """A set of CPUs, a bit each, that the call writes; its size in bytes is the result."""
+
+
+class OutStr(Ptr):
+    """A NUL-terminated string that the call writes."""
+
+
+class SockAddr(InBuf):
+    """A socket's address."""
+
+
+class OutSockAddr(Ptr):
+    """A socket's address that the call writes; the next argument points to its size in bytes."""
+
+
+class OptVal(InBuf):
+    """The value of a socket's option."""
+
+
+class OutOptVal(OutSockAddr):
+    """The value of a socket's option that the call writes; the next argument points to its size in bytes."""
+
+
+class FdSet(Ptr):
+    """A set of descriptors, a bit each, that the call reads and writes (select(2))."""
+
+
+class Strings(Ptr):
+    """A NULL-terminated array of strings."""
+
+
+class Environment(Strings):
+    """The environment of a program."""
+
+
+class FcntlArg(Arg):
+    """What fcntl(2)'s command makes of it."""
+
+
+class IoctlArg(Arg):
+    """What ioctl(2)'s request makes of it."""
+
+
+class FutexValue(UInt):
+    """A number of which futex(2)'s operation says whether it counts."""
+
+
+class FutexTimeout(ULong):
+    """The address of a time, or a number, as futex(2)'s operation says."""
+
+
+class FutexAddress(Ptr):
+    """futex(2)'s second word, if the operation has one."""
+
+
 class Path(Ptr):
     """A NUL-terminated path, at most PATH_MAX (4096) bytes."""
 
@@ -137,6 +221,11 @@ class IoVec(Ptr):
 
 if TYPE_CHECKING:
     NewFd = int
+    GivenFd = int
+    Place = int
+
+    class WaitStatus(int):
+        """A status as of wait(2)."""
 
     class In(int, Generic[T]):
         """The address of a T that the call reads."""
@@ -147,6 +236,12 @@ if TYPE_CHECKING:
     class InOut(int, Generic[T]):
         """The address of a T that the call reads and writes."""
 
+    class OutArray(int, Generic[T]):
+        """The address of Ts that the call writes; their number is the result."""
+
+    class InOutArray(int, Generic[T]):
+        """The address of Ts that the call reads and writes; their number is the next argument."""
+
     class Flags(int, Generic[T]):
         """A C `int` of the constants in T."""
 
@@ -154,6 +249,15 @@ else:
 
     class NewFd(Fd):
         """As a result: the descriptor of a file that was opened by its path."""
+
+    class GivenFd(Fd):
+        """As a result: another new descriptor."""
+
+    class Place(Address):
+        """As a result: an address."""
+
+    class WaitStatus(Int):
+        """A status as of wait(2)."""
 
     class _Of:
         """`In[Timespec]`: a subclass that knows its struct or flag set."""
@@ -171,6 +275,12 @@ else:
 
     class InOut(_Of, Ptr):
         """The address of a struct that the call reads and writes."""
+
+    class OutArray(_Of, Ptr):
+        """The address of structs that the call writes; their number is the result."""
+
+    class InOutArray(_Of, Ptr):
+        """The address of structs that the call reads and writes; their number is the next argument."""
 
     class Flags(_Of, Int):
         """A C `int` of named bits or of one of several named values."""

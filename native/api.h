@@ -184,6 +184,7 @@ enum { ARG_VALUE, ARG_FD, ARG_POINTER, ARG_PATH, ARG_IOVEC };
  * descriptor, for which the same holds. */
 int fast_forward(unsigned number, unsigned count, const uint8_t *kinds, int opens);
 void fast_refuse(unsigned number, int errno_); /* lets C refuse the call */
+void fast_watch(unsigned number);              /* leaves the call to Python from now on */
 uint64_t fast_count(unsigned number);          /* calls finished in C */
 void fast_own(int allowed);                    /* whether C finishes calls that are not the host's as they are, too */
 void fast_memory(struct book *);               /* the guest's, for mmap(2) and its family */
@@ -281,6 +282,56 @@ struct ledger {
  * trace to `trace`. When this process ends it writes a byte to `ask` and waits for one from `answer`. Takes the descriptors
  * over. 0 or negative errno. */
 int measure(int what, int ledger, int ask, int answer, int trace);
+
+/* ---- Watching: records of system calls (watch.c, docs/tracing.md) ------------------------------------------------------ */
+
+enum { RECORD_BORN, RECORD_BEGIN, RECORD_END, RECORD_SIGNAL, RECORD_ACTION, RECORD_THREAD_ENDED, RECORD_ENDED };
+enum { SERVED_C, SERVED_PYTHON };
+enum { LANES = 1024, LANE_SIZE = 1 << 18, RECORD_MAX = 1 << 16 };
+/* What has happened in a thread. After it: of a call's beginning its six arguments, of a signal its siginfo; then the parts. */
+struct watch_record {
+    uint32_t size; /* with all that follows */
+    uint8_t kind, served;
+    uint16_t parts;
+    int32_t pid, tid;
+    uint64_t when;  /* ns of CLOCK_MONOTONIC */
+    uint64_t value; /* a call's number; its result; a signal; a parent; ACTION_... of SIGCHLD; an end's status as of wait(2) */
+};
+/* What an argument points to; padded to a multiple of 8 bytes. What can't be read is not there. */
+struct watch_part {
+    uint8_t argument, rest[3];
+    uint32_t size;
+};
+/* A queue of records from one thread to the clerk, a ring of LANE_SIZE bytes. */
+struct lane {
+    int32_t owner;                /* the thread; 0: nobody */
+    uint32_t rounds;              /* counts the clerk's steps: a futex of those that wait for it */
+    uint64_t written, read, told; /* bytes; told: they are decoded and written to the output */
+    uint8_t rest[4064];
+    uint8_t draft[RECORD_MAX];
+    uint8_t data[LANE_SIZE];
+};
+struct ring {
+    int32_t clerk;
+    uint32_t off;    /* not 0: nobody reads any more */
+    uint32_t used;   /* no lane from here on has ever been anybody's */
+    uint32_t asleep; /* not 0: the clerk waits for a byte */
+    uint8_t rest[4080];
+    struct lane lane[LANES];
+};
+enum { WATCH_BEGIN = 1, WATCH_END = 2, WATCH_ITEMS = 12, WATCH_RESULT = 6 };
+enum { WATCH_BYTES, WATCH_STRING, WATCH_STRINGS, WATCH_COUNT, WATCH_VECTORS, WATCH_MESSAGES, WATCH_LINK };
+enum { WATCH_BY_ONE, WATCH_BY_ARGUMENT, WATCH_BY_RESULT, WATCH_BY_MEMORY };
+/* One thing that is to be recorded of what `argument` points to, at a call's begin or end: so many elements of `size` bytes,
+ * at most `most` bytes (of strings and buffers: of each). */
+struct watch_item {
+    uint8_t argument, kind, at, by, from;
+    uint32_t size, most;
+};
+/* Records from now on, in the file `ring`; a byte to `wake` wakes the clerk. Takes the descriptors over. 0 or negative errno. */
+int watch(int ring, int wake);
+int watch_call(int number, const struct watch_item *items, unsigned count); /* this one; -1: those that Linux does not know */
+void signal_forced(const void *siginfo); /* a signal reaches the thread that was no caught one */
 
 /* ---- Descriptors of the VMM's own (hidden.c) ------------------------------------------------------------------------- */
 

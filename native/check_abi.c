@@ -81,6 +81,9 @@
 #define timeval libc_timeval
 struct timespec;
 #include <dirent.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/statvfs.h>
@@ -1007,9 +1010,6 @@ SAME(O_DIRECT, 0x4000ull);
 #ifdef O_LARGEFILE
 SAME(O_LARGEFILE, 0x8000ull);
 #endif
-#ifdef O_DIRECTORY
-SAME(O_DIRECTORY, 0x10000ull);
-#endif
 #ifdef O_NOFOLLOW
 SAME(O_NOFOLLOW, 0x20000ull);
 #endif
@@ -1024,6 +1024,9 @@ SAME(O_SYNC, 0x101000ull);
 #endif
 #ifdef O_PATH
 SAME(O_PATH, 0x200000ull);
+#endif
+#ifdef O_DIRECTORY
+SAME(O_DIRECTORY, 0x10000ull);
 #endif
 #ifdef O_TMPFILE
 SAME(O_TMPFILE, 0x410000ull);
@@ -1201,6 +1204,9 @@ SAME(AT_EMPTY_PATH, 0x1000ull);
 #endif
 #ifdef AT_STATX_SYNC_TYPE
 SAME(AT_STATX_SYNC_TYPE, 0x6000ull);
+#endif
+#ifdef AT_STATX_SYNC_AS_STAT
+SAME(AT_STATX_SYNC_AS_STAT, 0x0ull);
 #endif
 #ifdef AT_STATX_FORCE_SYNC
 SAME(AT_STATX_FORCE_SYNC, 0x2000ull);
@@ -3644,21 +3650,6 @@ SAME(SIG_SETMASK, 0x2ull);
 #ifdef SA_RESTORER
 SAME(SA_RESTORER, 0x4000000ull);
 #endif
-#ifdef SA_NOCLDSTOP
-SAME(SA_NOCLDSTOP, 0x1ull);
-#endif
-#ifdef SA_NOCLDWAIT
-SAME(SA_NOCLDWAIT, 0x2ull);
-#endif
-#ifdef SA_SIGINFO
-SAME(SA_SIGINFO, 0x4ull);
-#endif
-#ifdef SA_UNSUPPORTED
-SAME(SA_UNSUPPORTED, 0x400ull);
-#endif
-#ifdef SA_EXPOSE_TAGBITS
-SAME(SA_EXPOSE_TAGBITS, 0x800ull);
-#endif
 #ifdef SA_ONSTACK
 SAME(SA_ONSTACK, 0x8000000ull);
 #endif
@@ -3670,6 +3661,21 @@ SAME(SA_NODEFER, 0x40000000ull);
 #endif
 #ifdef SA_RESETHAND
 SAME(SA_RESETHAND, 0x80000000ull);
+#endif
+#ifdef SA_SIGINFO
+SAME(SA_SIGINFO, 0x4ull);
+#endif
+#ifdef SA_NOCLDSTOP
+SAME(SA_NOCLDSTOP, 0x1ull);
+#endif
+#ifdef SA_NOCLDWAIT
+SAME(SA_NOCLDWAIT, 0x2ull);
+#endif
+#ifdef SA_UNSUPPORTED
+SAME(SA_UNSUPPORTED, 0x400ull);
+#endif
+#ifdef SA_EXPOSE_TAGBITS
+SAME(SA_EXPOSE_TAGBITS, 0x800ull);
 #endif
 #ifdef SA_NOMASK
 SAME(SA_NOMASK, 0x40000000ull);
@@ -3981,6 +3987,72 @@ SAME(SOCK_CLOEXEC, 0x80000ull);
 #endif
 #ifdef SOCK_NONBLOCK
 SAME(SOCK_NONBLOCK, 0x800ull);
+#endif
+#ifdef IPPROTO_IP
+SAME(IPPROTO_IP, 0x0ull);
+#endif
+#ifdef IPPROTO_ICMP
+SAME(IPPROTO_ICMP, 0x1ull);
+#endif
+#ifdef IPPROTO_TCP
+SAME(IPPROTO_TCP, 0x6ull);
+#endif
+#ifdef IPPROTO_UDP
+SAME(IPPROTO_UDP, 0x11ull);
+#endif
+#ifdef IPPROTO_IPV6
+SAME(IPPROTO_IPV6, 0x29ull);
+#endif
+#ifdef IPPROTO_ICMPV6
+SAME(IPPROTO_ICMPV6, 0x3aull);
+#endif
+#ifdef IPPROTO_RAW
+SAME(IPPROTO_RAW, 0xffull);
+#endif
+#ifdef TCP_NODELAY
+SAME(TCP_NODELAY, 0x1ull);
+#endif
+#ifdef TCP_MAXSEG
+SAME(TCP_MAXSEG, 0x2ull);
+#endif
+#ifdef TCP_CORK
+SAME(TCP_CORK, 0x3ull);
+#endif
+#ifdef TCP_KEEPIDLE
+SAME(TCP_KEEPIDLE, 0x4ull);
+#endif
+#ifdef TCP_KEEPINTVL
+SAME(TCP_KEEPINTVL, 0x5ull);
+#endif
+#ifdef TCP_KEEPCNT
+SAME(TCP_KEEPCNT, 0x6ull);
+#endif
+#ifdef TCP_INFO
+SAME(TCP_INFO, 0xbull);
+#endif
+#ifdef TCP_QUICKACK
+SAME(TCP_QUICKACK, 0xcull);
+#endif
+#ifdef TCP_CONGESTION
+SAME(TCP_CONGESTION, 0xdull);
+#endif
+#ifdef TCP_USER_TIMEOUT
+SAME(TCP_USER_TIMEOUT, 0x12ull);
+#endif
+#ifdef TCP_FASTOPEN
+SAME(TCP_FASTOPEN, 0x17ull);
+#endif
+#ifdef SOL_IP
+SAME(SOL_IP, 0x0ull);
+#endif
+#ifdef SOL_TCP
+SAME(SOL_TCP, 0x6ull);
+#endif
+#ifdef SOL_UDP
+SAME(SOL_UDP, 0x11ull);
+#endif
+#ifdef SOL_IPV6
+SAME(SOL_IPV6, 0x29ull);
 #endif
 #ifdef SOL_RAW
 SAME(SOL_RAW, 0xffull);

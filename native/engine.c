@@ -13,6 +13,7 @@
 #include "fork.h"
 #include "host.h"
 #include "tree.h"
+#include "watch.h"
 
 enum { FAILED = 125 }; /* exit status of noahpy's own */
 
@@ -54,13 +55,16 @@ void vcpu_destroy(struct vcpu *v) { engine_->destroy(v); }
 
 /* Runs until an exit that is not a call which C finishes. */
 static int run(struct vcpu *v) {
-    v->number = -1;
+    const bool watched = watch_on();
+    if (watched) watch_end(SERVED_PYTHON);
     for (;;) {
+        v->number = -1;
         if (host_identity_changed() && engine_->forget) engine_->forget(v);
         int exit = engine_->run(v);
+        if (watched && exit == EXIT_SYSCALL) watch_begin(v);
         if (exit != EXIT_SYSCALL || !fast_finish(v)) return exit;
+        if (watched) watch_end(SERVED_C);
         if (v->number >= 0 && *signal_caught()) return EXIT_SIGNAL;
-        v->number = -1;
     }
 }
 
@@ -122,6 +126,7 @@ int engine_fork_child(struct vcpu *cpu) {
     int error = engine_->fork_child(cpu);
     cpu->robust_list = cpu->clear_child_tid = 0; /* here, since the child may set them before Python hears of the fork */
     if (!error) tree_born();
+    if (!error && watch_on()) watch_born();
     return error;
 }
 

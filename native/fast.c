@@ -21,12 +21,14 @@
 #include "link.h"
 #include "mmap.h"
 #include "tree.h"
+#include "watch.h"
 
 enum { CALLS = 512, ARGUMENTS = 6, IOVECS = 16, NAME_END = 10 };
 
 static struct {
     bool known, opens;
-    int refusal; /* errno */
+    bool watched; /* Python's, whatever C could do */
+    int refusal;  /* errno */
     uint8_t count, kinds[ARGUMENTS];
     uint64_t finished;
 } table_[CALLS];
@@ -44,6 +46,10 @@ int fast_forward(unsigned number, unsigned count, const uint8_t *kinds, int open
 
 void fast_refuse(unsigned number, int errno_) {
     if (number < CALLS) table_[number].refusal = errno_;
+}
+
+void fast_watch(unsigned number) {
+    if (number < CALLS) table_[number].watched = true;
 }
 
 uint64_t fast_count(unsigned number) {
@@ -136,7 +142,7 @@ uint64_t *fast_actions(void) {
     return (uint64_t *)actions_;
 }
 
-bool fast_sigaction_inside(void) { return own_calls_ && alone_; }
+bool fast_sigaction_inside(void) { return own_calls_ && alone_ && !table_[SYS_rt_sigaction].watched && !watch_on(); }
 
 static bool finish_sigaction(struct vcpu *cpu) {
     struct registers *r = cpu->regs;
@@ -251,10 +257,10 @@ static bool watch_prctl(struct vcpu *cpu) { return (int)cpu->regs->rdi == PR_CAP
 
 /* ---- all of them ---- */
 
-/* Calls that are not the host's as they are. `alone`: for processes of one thread. */
+/* Calls that are not the host's as they are. `alone`: for processes of one thread. `notes`: finishes none, but is to see all. */
 static const struct {
     bool (*finish)(struct vcpu *);
-    bool alone;
+    bool alone, notes;
 } own_[CALLS] = {
     [SYS_arch_prctl] = {finish_arch_prctl, false},
     [SYS_brk] = {finish_brk, true},
@@ -267,7 +273,7 @@ static const struct {
     [SYS_mmap] = {finish_mmap, true},
     [SYS_mprotect] = {finish_mprotect, true},
     [SYS_munmap] = {finish_munmap, true},
-    [SYS_prctl] = {watch_prctl, false},
+    [SYS_prctl] = {watch_prctl, .notes = true},
     [SYS_prlimit64] = {finish_prlimit64, true},
     [SYS_readlink] = {finish_readlink, false},
     [SYS_readlinkat] = {finish_readlinkat, false},
@@ -275,8 +281,8 @@ static const struct {
     [SYS_rt_sigprocmask] = {finish_sigprocmask, false},
     [SYS_set_robust_list] = {finish_set_robust_list, false},
     [SYS_set_tid_address] = {finish_set_tid_address, false},
-    [SYS_setrlimit] = {watch_setrlimit, false},
-    [SYS_timer_create] = {exec_forbid, false},
+    [SYS_setrlimit] = {watch_setrlimit, .notes = true},
+    [SYS_timer_create] = {exec_forbid, .notes = true},
     [SYS_vfork] = {finish_vfork, true},
 };
 
@@ -284,6 +290,7 @@ bool fast_finish(struct vcpu *cpu) {
     struct registers *r = cpu->regs;
     uint32_t number = (uint32_t)r->rax; /* as the kernel, which looks at no more */
     if (number >= CALLS) return false;
+    if (table_[number].watched && !own_[number].notes) return false;
     if (own_[number].finish) {
         if (!own_calls_ || (own_[number].alone && !alone_) || !own_[number].finish(cpu)) return false;
         table_[number].finished++;
@@ -323,7 +330,7 @@ bool fast_finish(struct vcpu *cpu) {
         return false;
     }
     r->rax = (uint64_t)result;
-    if (engine_->learn && !table_[number].count) engine_->learn(cpu, number, (uint64_t)result);
+    if (engine_->learn && !table_[number].count && !watch_on()) engine_->learn(cpu, number, (uint64_t)result);
     if (result == -EINTR) cpu->number = (int)number; /* whether it is made again is Python's to say */
     table_[number].finished++;
     return true;

@@ -15,6 +15,7 @@
 
 #include "copy.h"
 #include "tree.h"
+#include "watch.h"
 
 enum { HANDLER_STACK = 64 * 1024 };
 
@@ -144,6 +145,8 @@ static int catch_it(int number, unsigned long flags) {
 }
 
 int signal_action(int number, int action, unsigned long flags) {
+    if (watch_on()) watch_action(number, action);
+    if (action == ACTION_DEFAULT && watch_catches(number)) action = ACTION_CATCH;
     if (action == ACTION_CATCH || number == SIGSEGV || number == SIGBUS) return catch_it(number, flags);
     return set_action(number, &(struct action){.handler = action == ACTION_IGNORE ? (void *)SIG_IGN : (void *)SIG_DFL,
                                                .flags = flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)});
@@ -160,7 +163,12 @@ int signal_take(void *siginfo) {
     int number = place == PLACE_KICK ? SIGNAL_KICK : mine_.info[place].si_signo;
     memcpy(siginfo, &mine_.info[place], sizeof *mine_.info);
     if (!__atomic_and_fetch(&mine_.caught, ~(1 << place), __ATOMIC_SEQ_CST) && mine_.kick) *mine_.kick = 0;
+    if (watch_on() && number > 0) watch_signal(siginfo);
     return number;
+}
+
+void signal_forced(const void *siginfo) {
+    if (watch_on()) watch_signal(siginfo);
 }
 
 void signal_put(const void *siginfo) { keep(((const siginfo_t *)siginfo)->si_signo, siginfo); }
@@ -189,6 +197,7 @@ void signal_die(int number) {
 }
 
 void signal_end(void) {
+    if (watch_on()) watch_thread_ends();
     sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL);
     free(mine_.stack);
     mine_.stack = NULL;

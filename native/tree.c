@@ -15,6 +15,7 @@
 
 #include "engine.h"
 #include "hidden.h"
+#include "watch.h"
 
 enum { RECORDS = 8192 };
 
@@ -79,6 +80,7 @@ void tree_exec(const char *path) {
 void tree_end(int status) {
     struct rusage usage;
     if (engine_ && engine_->ends) engine_->ends();
+    if (watch_on()) watch_process_ends(status);
     if (!mine_ || mine_->pid != getpid()) return;
     getrusage(RUSAGE_SELF, &usage);
     mine_->user = ns(usage.ru_utime);

@@ -12,9 +12,12 @@ from .errors import FAILED, NOT_FOUND, NOT_RUNNABLE, CannotRun
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import NoReturn
 
     from .cpu import Cpu
+    from .instrument import Instrument
+    from .strace.options import Options as StraceOptions
 
 # Short form, long form, its value's name, what it does.
 OPTIONS = (
@@ -24,22 +27,38 @@ OPTIONS = (
     ("", "--engine", "NAME", "kvm: a VM, sim: a simulated CPU, auto: what there is"),
     ("-q", "--quiet", "", "do not say that the CPU is simulated"),
     ("", "--cpu", "MODEL", "x86-64-v1 to -v4 or host, then ,+FEATURE, ,-FEATURE"),
-    ("", "--count-instructions", "", "say at the end how many each process executed"),
-    ("", "--trace", "blocks", "write each block of code that is executed"),
-    ("", "--coverage", "FORM", "lcov, drcov: write what lines or blocks are executed"),
-    ("-o", "--output", "FILE", "where the trace, coverage or counts (JSON) go"),
+    ("-o", "--output", "FILE", "where what is traced or measured goes"),
     ("", "--no-aslr", "", "put PROGRAM at the same addresses in every run"),
     ("", "--no-fast", "", "serve every system call in Python, none in C"),
     ("-h", "--help", "", "print this and exit"),
     ("-V", "--version", "", "print the version and exit"),
 )
-# What an option's value may be, where that is one of a few words.
-CHOICES = {"--engine": ("kvm", "sim", "auto"), "--trace": ("blocks",), "--coverage": ("lcov", "drcov")}
+# The same, each with a page of help of its own.
+TRACING = (
+    ("", "--strace", "[=json]", "tell system calls as strace(1) does, or as JSON"),
+    ("-e", "--only", "WHAT", "trace=SET: these calls; status=SET: of such an end"),
+    ("-z", "--successful-only", "", "only calls that succeed"),
+    ("-s", "--string-limit", "N", "show N bytes of strings and buffers, not 32"),
+    ("-y", "--decode-fds", "", "say where descriptors lead"),
+    ("-t", "--absolute-timestamps", "", "begin lines with the time; -tt: with microseconds"),
+    ("-r", "--relative-timestamps", "", "begin lines with the time since the last one"),
+    ("-T", "--syscall-times", "", "end lines with the seconds that the call took"),
+)
+MEASURING = (
+    ("", "--count-instructions", "", "say at the end how many each process executed"),
+    ("", "--trace", "blocks", "write each block of code that is executed"),
+    ("", "--coverage", "FORM", "lcov, drcov: write what lines or blocks are executed"),
+)
+PAGES = {"tracing": TRACING, "measuring": MEASURING}
+ALL_OPTIONS = (*OPTIONS, *TRACING, *MEASURING)
+# What an option's value may be, where that is one of a few words. A value in brackets may be left out.
+CHOICES = {"--engine": ("kvm", "sim", "auto"), "--trace": ("blocks",), "--coverage": ("lcov", "drcov"), "--strace": ("json",)}
 # Name, possible first arguments, what it does.
 COMMANDS = (
     ("doctor", "[--json]", "say whether programs can run here"),
     ("processes", "", "list who runs in noahpy"),
     ("completion", "bash|zsh|fish", "print the shell's completion"),
+    ("help", "tracing|measuring", "more options: to watch a program"),
     ("compat", "busybox|coreutils|bash|python", "run the tests of others"),
 )
 _HARMLESS = {"PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED", "PYTHONIOENCODING", "PYTHONSTARTUP", "PYTHONUNBUFFERED", "PYTHONUTF8"}
@@ -57,7 +76,9 @@ def isolate() -> None:
 class Options:
     """How the guest is run."""
 
-    __slots__ = ("aslr", "engine", "fast", "quiet", "cpu", "counts", "trace", "coverage", "output")
+    __slots__ = (
+        "aslr", "engine", "fast", "quiet", "cpu", "counts", "trace", "coverage", "output", "tracing", "strace", "instruments",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.aslr = True
@@ -69,6 +90,9 @@ class Options:
         self.trace = False
         self.coverage = ""
         self.output = ""
+        self.tracing: list[tuple[str, str]] = []  # those of TRACING that were given
+        self.strace: StraceOptions | None = None  # what they mean
+        self.instruments: list[Instrument] = []
 
     def measures(self) -> bool:
         """Whether it is to be told what the program executes."""
@@ -80,14 +104,23 @@ class Options:
             raise _usage("--trace and --coverage would write to one file")
         if self.coverage and not self.output:
             raise _usage("--coverage needs -o FILE")
-        if self.output and not self.measures():
-            raise _usage("-o FILE needs --trace, --coverage or --count-instructions")
+        if self.output and not self.measures() and not self.tracing:
+            raise _usage("-o FILE needs --strace, --trace, --coverage or --count-instructions")
+        if not self.tracing:
+            return
+        if "--strace" not in dict(self.tracing):
+            raise _usage(f"{self.tracing[0][0]} needs --strace")
+        if self.measures():
+            raise _usage("--strace and --trace, --coverage or --count-instructions would write to one place")
+        from .strace.options import Options as StraceOptions
+
+        self.strace = StraceOptions(self.tracing, to_file=bool(self.output))
 
 
 def main(args: list[str]) -> NoReturn:
     """Do what `args` (without noahpy's own name) say. Ends in SystemExit, or in the guest's own end."""
     try:
-        status = _main(args)
+        status = obey(args)
     except CannotRun as error:
         status = _complain(str(error), error.status)
     except KeyboardInterrupt:
@@ -100,16 +133,18 @@ def main(args: list[str]) -> NoReturn:
     sys.exit(status)
 
 
-def _main(args: list[str]) -> int:
+def obey(args: list[str], instruments: Iterable[Instrument] = ()) -> int:
+    """Do what `args` say: the exit status, where that is not the guest's. CannotRun: it can't be done."""
     if args and args[0] in [name for name, _, _ in COMMANDS]:
         _restore_sigpipe()
         return _command(args[0], args[1:])
     given, words = parse(args)
     options = Options()
+    options.instruments += instruments
     envp = environment()
     argv0 = None
     for option, value in given:
-        if value not in CHOICES.get(option, (value,)):
+        if value and value not in CHOICES.get(option, (value,)):
             raise _usage(f"{option} is {', '.join(CHOICES[option])}, not '{value}'")
         if option == "--env":
             name, equals, _ = value.partition("=")
@@ -132,6 +167,8 @@ def _main(args: list[str]) -> int:
             options.trace = True
         elif option == "--coverage":
             options.coverage = value
+        elif option in [row[1] for row in TRACING]:
+            options.tracing.append((option, value))
         elif option == "--output":
             options.output = value
         elif option == "--quiet":
@@ -162,6 +199,10 @@ def _run(program: bytes, argv: list[bytes], envp: list[bytes], options: Options)
             from . import measure
 
             measure.begin(options)
+        if options.strace:
+            from . import strace
+
+            strace.begin(options.strace, options.output, program, argv, envp)
         run.start(program, argv, envp, options)
     except LinuxError as error:
         why = getattr(error, "explanation", None) or os.strerror(error.errno)
@@ -186,6 +227,11 @@ def _command(name: str, args: list[str]) -> int:
         from . import doctor
 
         return doctor.main(as_json=bool(args))
+    if name == "help":
+        if len(args) != 1 or args[0] not in PAGES:
+            raise _usage(f"help is about {', '.join(PAGES)}")
+        sys.stdout.write("".join(_rows(PAGES[args[0]])))
+        return 0
     if name == "compat":
         from .compat import command
 
@@ -211,10 +257,13 @@ def parse(args: list[str]) -> tuple[list[tuple[str, str]], list[str]]:
         else:
             flag, value = word[:2], word[2:]
             attached = value
-        option = next((row for row in OPTIONS if flag in row[:2]), None)
+        option = next((row for row in ALL_OPTIONS if flag in row[:2]), None)
+        if option and attached and not option[2] and not word.startswith("--"):  # -qtT
+            words.insert(0, f"-{value}")
+            attached = value = ""
         if option is None or (attached and not option[2]):
             raise _usage(f"unknown option {word}")
-        if option[2] and not attached:
+        if option[2] and not attached and option[2][0] != "[":
             if not words:
                 raise _usage(f"{flag} needs {option[2]}")
             value = words.pop(0)
@@ -255,19 +304,23 @@ def environment() -> list[bytes]:
 
 def help_text() -> str:
     """What --help prints: at most 24 lines of 79 columns."""
-    options = [
-        f"  {short + ',' if short else '   '} {f'{name} {value}'.strip():20} {what}\n" for short, name, value, what in OPTIONS
-    ]
     commands = [f"  {f'noahpy {name} {args}':37} {what}\n" for name, args, what in COMMANDS]
     return (
         "usage: noahpy [options] [--] PROGRAM [ARGS...]\n"
         "Runs a Linux program in a virtual machine that holds no kernel.\n"
         "\n"
-        f"{''.join(options)}"
+        f"{''.join(_rows(OPTIONS))}"
         f"{''.join(commands)}"
         "\n"
         "Ends as PROGRAM does, or by 125 noahpy failed, 126 not runnable, 127 not found.\n"
     )
+
+
+def _rows(options: tuple[tuple[str, str, str, str], ...]) -> list[str]:
+    forms = [f"{name}{value}" if value[:1] == "[" else f"{name} {value}".strip() for _, name, value, _ in options]
+    width = max(map(len, forms))
+    rows = zip(options, forms, strict=True)
+    return [f"  {short + ',' if short else '   '} {form:{width}} {what}\n" for (short, _, _, what), form in rows]
 
 
 def version_text() -> str:

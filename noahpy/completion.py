@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .cli import CHOICES, COMMANDS, OPTIONS
+from .cli import ALL_OPTIONS, CHOICES, COMMANDS
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -12,8 +12,12 @@ def script(shell: str) -> str:
     return {"bash": _bash, "zsh": _zsh, "fish": _fish}[shell]()
 
 
+# One that may be left out is not offered: it is no word of its own.
+_OPTIONS = [(short, name, "" if value[:1] == "[" else value, what) for short, name, value, what in ALL_OPTIONS]
+
+
 def _forms(takes_value: bool) -> list[str]:
-    return [form for short, name, value, _ in OPTIONS if bool(value) == takes_value for form in (short, name) if form]
+    return [form for short, name, value, _ in _OPTIONS if bool(value) == takes_value for form in (short, name) if form]
 
 
 def _words(args: str) -> str:
@@ -31,7 +35,7 @@ def _bash() -> str:
     def offer(case: str, words: str) -> str:
         return f'            {case}) COMPREPLY=($(compgen -W {_quoted(words)} -- "$cur")) ;;'
 
-    values = "\n".join(offer(name, " ".join(words)) for name, words in CHOICES.items())
+    values = "\n".join(offer(name, " ".join(words)) for name, words in CHOICES.items() if name in _forms(takes_value=True))
     commands = "\n".join(offer(f"1:{name}", _words(args)) for name, args, _ in COMMANDS)
     return f"""\
 # bash: source <(noahpy completion bash)
@@ -83,7 +87,7 @@ complete -F _noahpy noahpy
 
 def _zsh() -> str:
     rows = []
-    for short, name, value, what in OPTIONS:
+    for short, name, value, what in _OPTIONS:
         forms = f"'({short} {name})'{{{short},{name}}}" if short else f"'{name}'"
         words = " ".join(CHOICES.get(name, ()))
         action = f"({words})" if words else "_files" if value == "FILE" else ""
@@ -117,7 +121,7 @@ if [[ $funcstack[1] == _noahpy ]]; then _noahpy "$@"; else compdef _noahpy noahp
 def _fish() -> str:
     specs = []
     lines = []
-    for short, name, value, what in OPTIONS:
+    for short, name, value, what in _OPTIONS:
         specs.append(f"{f'{short[1:]}/' if short else ''}{name[2:]}{'=+' if value else ''}")
         forms = f"-s {short[1:]} -l {name[2:]}" if short else f"-l {name[2:]}"
         words = " ".join(CHOICES.get(name, ()))

@@ -34,12 +34,13 @@ from .threads import Threads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from typing import NoReturn
 
     from linux_abi.host.linux import LinuxHost
     from linux_abi.task import Task
 
+    from .instrument import Instrument
     from .memory import AddressSpace
     from .vfork import Vfork
 
@@ -53,9 +54,10 @@ _QUERY = 0xFFFFFFFF  # of personality(2)
 class Process:
     """Implements linux_abi.task.Machine."""
 
-    def __init__(self, mm: AddressSpace, host: LinuxHost, fast: bool) -> None:
+    def __init__(self, mm: AddressSpace, host: LinuxHost, fast: bool, instruments: Sequence[Instrument] = ()) -> None:
         self.mm = mm
         self.host = host
+        self.instruments = instruments
         self._aslr = mm.aslr.on
         self.task: Task  # its first thread
         self.threads: Threads
@@ -90,6 +92,8 @@ class Process:
             task.altstack = NO_ALTSTACK
             group.exe = ffi.string(lib.program_path())
             group.layout = tuple(ffi.unpack(lib.program_layout(), len(_LAYOUT)))
+            for instrument in self.instruments:
+                instrument.executed(task)
 
     def adopt(self, task: Task, serve: Callable[[Task], None], entry: Callable[[int], object]) -> None:
         """The first task takes over the signals that this process was started with.
@@ -201,6 +205,8 @@ class Process:
             except LinuxError:
                 task.signals.die(SIGSEGV)
         task.signals.set_mask(task.blocked)
+        for instrument in self.instruments:
+            instrument.executed(task)
 
     def _closing(self) -> list[int]:
         """The guest's descriptors that an execve closes."""
@@ -272,6 +278,8 @@ class Process:
             self._vforks.add(vfork)
         self._awaited(vfork)
         self._may_execute()
+        for instrument in self.instruments:
+            instrument.born(task)
 
     def _fork_beside_threads(self, task: Task, args: CloneArgs) -> int:
         """By Python's fork, which leaves its and the C library's locks in order: other threads may hold them."""
@@ -292,6 +300,11 @@ class Process:
         lib.fast_fork(False)
         lib.fast_alone(False)
         return self.threads.spawn(task, args)
+
+    def signalled(self, task: Task, info: bytes) -> None:
+        """A handler is about to run."""
+        for instrument in self.instruments:
+            instrument.signalled(task, info)
 
     def kicked(self, task: Task) -> None:
         """A thread was kicked."""
@@ -315,7 +328,10 @@ class Process:
         """exit(2) or exit_group(2). True: the host thread goes on as the process's first, with another program."""
         if group or self.threads.alone():
             first_status = self.threads.leader_status
-            self.end(status if group or first_status is None else first_status)
+            status = status if group or first_status is None else first_status
+            for instrument in self.instruments:
+                instrument.ending(task, status)
+            self.end(status)
         return self.threads.end(task, status)
 
     def end(self, status: int) -> NoReturn:

@@ -25,6 +25,7 @@ from .window import Window
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import NoReturn
 
     from .cli import Options
@@ -38,7 +39,7 @@ def start(program: bytes, argv: list[bytes], envp: list[bytes], options: Options
     host = kvm.host()
     window = Window()
     mm = AddressSpace(window, aslr=options.aslr)
-    process = Process(mm, host, options.fast)
+    process = Process(mm, host, options.fast, options.instruments)
     image = process.prepare(program, program, argv, envp)
     table = Table(lazy=start_image.used(), compiled=start_image.entry)
     if not start_image.used():
@@ -53,9 +54,15 @@ def start(program: bytes, argv: list[bytes], envp: list[bytes], options: Options
     entry = process.load(image)
     group = ThreadGroup(FdTable(lib.hidden_base(), lib.hidden_count(), lib.hidden_move), Actions(kvm.actions()))
     task = Task(group, mm, host, kvm.Cpu(), signals, process)
-    process.adopt(task, lambda task: run(task, table), table.__getitem__)
+    serve: Callable[[Task], None] = lambda task: run(task, table)  # noqa: E731  or something around it
+    if options.instruments:
+        from . import instrument
+
+        instrument.interpose(options.instruments, table)
+        serve = instrument.observed(options.instruments, serve)
+    process.adopt(task, serve, table.__getitem__)
     process.enter(image, entry)
-    run(task, table)
+    serve(task)
     raise AssertionError("the first thread outlives the process")
 
 

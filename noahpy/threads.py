@@ -98,13 +98,14 @@ class Threads:
         The leader's host thread stays to the process's end. True: another thread's execve has given it a program.
         """
         task.signals.set_mask(_ALL)
+        release_robust_list(task)
+        cleared = task.clear_child_tid
         if task is not self.leader:
             with task.group.fds.lock:
-                task.cpu.release()
-        release_robust_list(task)
-        if task.clear_child_tid and task.clear_child_tid != task.cpu.robust_list:
-            _store(task, task.clear_child_tid, bytes(4))
-            task.host.futex(task.mm.host_address(task.clear_child_tid), FUTEX_WAKE, 1, 0, 0, 0)
+                task.cpu.release()  # another thread's from now on, with what it says of robust lists and the like
+        if cleared:
+            _store(task, cleared, bytes(4))
+            task.host.futex(task.mm.host_address(cleared), FUTEX_WAKE, 1, 0, 0, 0)
         self._tasks.discard(task)
         task.group.tids.discard(task.tid)
         if task is self.leader:

@@ -56,6 +56,30 @@ def trees() -> Iterator[list[Record]]:
             continue
 
 
+def members(pid: int) -> list[int]:
+    """The processes that are of one tree with `pid`, and it too; empty if it is of none."""
+
+    def memory(process: int | str) -> int:
+        for fd in os.listdir(f"/proc/{process}/fd"):
+            path = f"/proc/{process}/fd/{fd}"
+            if os.readlink(path) == _NAME:
+                return os.stat(path).st_ino
+        return 0
+
+    found = []
+    try:
+        wanted = memory(pid)
+    except OSError:
+        return []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if wanted and memory(name) == wanted:
+                found.append(int(name))
+        except OSError:  # ended meanwhile, or another user's
+            continue
+    return found
+
+
 def _records(data: bytes) -> list[Record]:
     start = _HEADER.size
     if len(data) < start:  # just being made

@@ -6,14 +6,17 @@ from .. import procfs, procguests
 from ..forward import UIO_MAXIOV, iovec
 from ..syscall import forward, syscall
 from ..types import (
-    Arg,
+    FcntlArg,
     Fd,
     Flags,
+    GivenFd,
     InBuf,
     InOut,
     IoVec,
     Offset,
+    Out,
     OutBuf,
+    OutEntries,
     Pid,
     Ptr,
     Size,
@@ -38,7 +41,7 @@ from ..uapi.fcntl import (
     Whence,
 )
 from ..uapi.mman import MemfdFlags
-from ..uapi.structs import LinuxDirent64
+from ..uapi.structs import FdPair, LinuxDirent64
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -199,12 +202,12 @@ def close_range(task: Task, first: UInt, last: UInt, flags: Flags[CloseRangeFlag
 
 
 @forward
-def dup(oldfd: Fd) -> None:
+def dup(oldfd: Fd) -> GivenFd:
     """Duplicate a descriptor."""
 
 
 @syscall(plain=True)
-def dup2(task: Task, oldfd: Fd, newfd: Fd) -> int:
+def dup2(task: Task, oldfd: Fd, newfd: Fd) -> GivenFd:
     """Duplicate a descriptor to a number."""
     fds = task.group.fds
     if task.host.now.fcntl(fds.visible(oldfd), F_GETFD, 0) >= 0:
@@ -213,7 +216,7 @@ def dup2(task: Task, oldfd: Fd, newfd: Fd) -> int:
 
 
 @syscall(plain=True)
-def dup3(task: Task, oldfd: Fd, newfd: Fd, flags: Flags[DupFlags]) -> int:
+def dup3(task: Task, oldfd: Fd, newfd: Fd, flags: Flags[DupFlags]) -> GivenFd:
     """Duplicate a descriptor to a number, with flags."""
     fds = task.group.fds
     if task.host.now.fcntl(fds.visible(oldfd), F_GETFD, 0) >= 0:
@@ -222,27 +225,27 @@ def dup3(task: Task, oldfd: Fd, newfd: Fd, flags: Flags[DupFlags]) -> int:
 
 
 @forward
-def pipe(pipefd: Ptr) -> None:
+def pipe(pipefd: Out[FdPair]) -> None:
     """Make a pipe."""
 
 
 @forward
-def pipe2(pipefd: Ptr, flags: Flags[PipeFlags]) -> None:
+def pipe2(pipefd: Out[FdPair], flags: Flags[PipeFlags]) -> None:
     """Make a pipe, with flags."""
 
 
 @forward
-def eventfd(initval: UInt) -> None:
+def eventfd(initval: UInt) -> GivenFd:
     """Make a counter to wait for."""
 
 
 @forward
-def eventfd2(initval: UInt, flags: Flags[EventfdFlags]) -> None:
+def eventfd2(initval: UInt, flags: Flags[EventfdFlags]) -> GivenFd:
     """Make a counter to wait for, with flags."""
 
 
 @forward
-def memfd_create(name: Str, flags: Flags[MemfdFlags]) -> None:
+def memfd_create(name: Str, flags: Flags[MemfdFlags]) -> GivenFd:
     """Make a file that is only in memory."""
 
 
@@ -268,10 +271,10 @@ _COPYING = frozenset((commands.F_DUPFD, commands.F_DUPFD_CLOEXEC))
 
 
 @syscall
-def fcntl(task: Task, fd: Fd, cmd: Flags[FcntlCommand], arg: Arg) -> int:
+def fcntl(task: Task, fd: Fd, cmd: Flags[FcntlCommand], arg: FcntlArg) -> int:
     """Flags, locks, owner, size and copies of a descriptor."""
     if cmd in _WITH_ADDRESS:
-        arg = Arg(task.mm.host_address(arg))
+        arg = FcntlArg(task.mm.host_address(arg))
     fds = task.group.fds
     result = task.host.fcntl(fds.visible(fd), cmd, arg)
     if cmd in _COPYING and result >= 0 and fds.is_hidden(result):
@@ -320,7 +323,7 @@ def getdents(task: Task, fd: Fd, dirp: OutBuf, count: UInt) -> int:
 
 
 @syscall
-def getdents64(task: Task, fd: Fd, dirp: OutBuf, count: UInt) -> int:
+def getdents64(task: Task, fd: Fd, dirp: OutEntries, count: UInt) -> int:
     """List a directory."""
     return _list(task, task.host.getdents64, fd, dirp, count, LinuxDirent64.size)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import LinuxError
 from ..syscall import SYS, forward, syscall
-from ..types import Flags, In, Int, Pid, Ptr, Size, UInt, ULong
+from ..types import Flags, FutexAddress, FutexTimeout, FutexValue, In, Int, Pid, Ptr, Size, UInt, ULong
 from ..uapi.errno import EINVAL, EPERM
 from ..uapi.futex import (
     FUTEX_CMD_MASK,
@@ -26,7 +26,15 @@ _WITH_TIMEOUT = frozenset((FUTEX_WAIT, FUTEX_LOCK_PI, FUTEX_WAIT_BITSET, FUTEX_W
 
 
 @syscall(restart=SYS)
-def futex(task: Task, uaddr: Ptr, futex_op: Flags[FutexOperation], val: UInt, timeout: ULong, uaddr2: Ptr, val3: UInt) -> int:
+def futex(
+    task: Task,
+    uaddr: Ptr,
+    futex_op: Flags[FutexOperation],
+    val: FutexValue,
+    timeout: FutexTimeout,
+    uaddr2: FutexAddress,
+    val3: FutexValue,
+) -> int:
     """Wait for, wake and hand over waiters at a word of memory."""
     address = task.mm.host_address
     operation = futex_op & FUTEX_CMD_MASK
@@ -76,7 +84,7 @@ def futex_requeue(task: Task, waiters: Ptr, flags: UInt, nr_wake: Int, nr_requeu
 
 
 @syscall(missing="of a process that is killed by SIGKILL from outside the list is not walked")
-def set_robust_list(task: Task, head: In[RobustListHead], len: Size) -> int:
+def set_robust_list(task: Task, head: Ptr, len: Size) -> int:
     """Tell where the thread's list of held robust futexes is."""
     if len != RobustListHead.size:
         raise LinuxError(EINVAL)

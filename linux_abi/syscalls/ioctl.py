@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import LinuxError
 from ..syscall import syscall
-from ..types import Arg, Fd, Flags
+from ..types import Fd, Flags, IoctlArg
 from ..uapi.errno import ENOTTY
 from ..uapi.fcntl import F_GETFD
 from ..uapi.ioctl import NONE, VALUE, IoctlRequest, argument
@@ -20,7 +20,7 @@ _LOWEST_ADDRESS = 1 << 16
 
 
 @syscall(missing="requests that uapi/ioctl.py does not have, if given an address: ENOTTY")
-def ioctl(task: Task, fd: Fd, request: Flags[IoctlRequest], argp: Arg) -> int:
+def ioctl(task: Task, fd: Fd, request: Flags[IoctlRequest], argp: IoctlArg) -> int:
     """Control a device."""
     host_fd = task.group.fds.visible(fd)
     if request == _SIOCGIFCONF:

@@ -8,7 +8,7 @@ from .. import procfs
 from ..sigframe import NO_ALTSTACK
 from ..signals import SIGNALS, forget_actions
 from ..syscall import forward, syscall
-from ..types import DirFd, Flags, In, Int, Out, Path, Pid, Ptr, Size, ULong
+from ..types import DirFd, Environment, Flags, In, Int, Out, Path, Pid, Ptr, Size, Strings, ULong, WaitStatus
 from ..uapi.clone import (
     CLONE_ARGS_SIZE_VER0,
     CLONE_ARGS_SIZE_VER2,
@@ -154,14 +154,14 @@ def begin_child(task: Task, args: CloneArgs) -> None:
 
 
 @syscall
-def execve(task: Task, pathname: Path, argv: Ptr, envp: Ptr) -> None:
+def execve(task: Task, pathname: Path, argv: Strings, envp: Environment) -> None:
     """Execute a program in place of this one."""
     name = task.mm.cstr(pathname)
     task.machine.execute(task, procfs.followed(task, name), name, _strings(task, argv), _strings(task, envp), lasting=True)
 
 
 @syscall
-def execveat(task: Task, dirfd: DirFd, pathname: Path, argv: Ptr, envp: Ptr, flags: Flags[AtFlags]) -> int | None:
+def execveat(task: Task, dirfd: DirFd, pathname: Path, argv: Strings, envp: Environment, flags: Flags[AtFlags]) -> int | None:
     """Execute a program named relative to a directory, or by its descriptor alone."""
     if flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW):
         return -EINVAL
@@ -192,7 +192,7 @@ def _strings(task: Task, array: int) -> Iterator[bytes]:
 
 
 @forward
-def wait4(pid: Pid, wstatus: Out[Int], options: Flags[WaitOptions], rusage: Out[Rusage]) -> int:
+def wait4(pid: Pid, wstatus: Out[WaitStatus], options: Flags[WaitOptions], rusage: Out[Rusage]) -> int:
     """Wait for a child to change state."""
 
 

@@ -12,7 +12,7 @@ from _struct import pack, unpack
 from ..errors import LinuxError
 from ..host import own
 from ..syscall import forward, refuse, syscall
-from ..types import Fd, Flags, In, Int, IoVec, Out, Pid, Ptr, Size, UInt, ULong
+from ..types import Address, Fd, Flags, Hex, In, Int, IoVec, Out, Pid, Place, Ptr, Size, UInt, ULong
 from ..uapi.errno import EBADF, EFAULT, EINVAL, ENOMEM, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM
 from ..uapi.mman import (
     MADV_DONTFORK,
@@ -58,7 +58,9 @@ _PKEY_ACCESS_MASK = 3
 
 
 @syscall
-def mmap(task: Task, addr: ULong, length: Size, prot: Flags[Protection], flags: Flags[MapFlags], fd: Fd, offset: ULong) -> int:
+def mmap(
+    task: Task, addr: Address, length: Size, prot: Flags[Protection], flags: Flags[MapFlags], fd: Fd, offset: Hex
+) -> Place:
     """Map files or memory."""
     return task.mm.mmap(addr, length, prot, flags, task.group.fds.visible(fd), offset)
 
@@ -95,13 +97,13 @@ def pkey_free(pkey: Int) -> None:
 
 
 @syscall
-def mremap(task: Task, old_address: Ptr, old_size: Size, new_size: Size, flags: Flags[MremapFlags], new_address: Ptr) -> int:
+def mremap(task: Task, old_address: Ptr, old_size: Size, new_size: Size, flags: Flags[MremapFlags], new_address: Ptr) -> Place:
     """Resize or move a mapping."""
     return task.mm.mremap(old_address, old_size, new_size, flags, new_address)
 
 
 @syscall
-def brk(task: Task, addr: Ptr) -> int:
+def brk(task: Task, addr: Ptr) -> Place:
     """Move the end of the heap; returns where it is."""
     return task.mm.brk(addr)
 

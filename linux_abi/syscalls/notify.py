@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from ..syscall import forward
-from ..types import DirFd, Fd, Flags, Int, Path, UInt, ULong
+from ..types import DirFd, Fd, Flags, GivenFd, Int, Path, UInt, ULong
 from ..uapi.poll import InotifyFlags, InotifyMask
 
 
 @forward
-def inotify_init() -> None:
+def inotify_init() -> GivenFd:
     """Make an inotify instance."""
 
 
 @forward
-def inotify_init1(flags: Flags[InotifyFlags]) -> None:
+def inotify_init1(flags: Flags[InotifyFlags]) -> GivenFd:
     """Make an inotify instance, with flags."""
 
 

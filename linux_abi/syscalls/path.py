@@ -5,7 +5,28 @@ from __future__ import annotations
 from ..errors import LinuxError
 from ..procfs import host_path, link_target, opened
 from ..syscall import forward, syscall
-from ..types import DirFd, Fd, Flags, In, InOut, Int, Link, Mode, NewFd, Offset, Out, OutBuf, Path, Ptr, Size, Str, UInt, ULong
+from ..types import (
+    CreateMode,
+    DirFd,
+    Fd,
+    Flags,
+    In,
+    InOut,
+    Int,
+    Link,
+    Mode,
+    NewFd,
+    Offset,
+    Out,
+    OutBuf,
+    OutStr,
+    Path,
+    Ptr,
+    Size,
+    Str,
+    UInt,
+    ULong,
+)
 from ..uapi.fcntl import (
     AT_FDCWD,
     AT_SYMLINK_NOFOLLOW,
@@ -23,7 +44,7 @@ from ..uapi.fcntl import (
 )
 from ..uapi.resource import PATH_MAX
 from ..uapi.stat import StatxMask
-from ..uapi.structs import FileHandle, OpenHow, Stat, Statfs, Statx, Timespec, Timeval, Utimbuf
+from ..uapi.structs import FileHandle, OpenHow, Stat, Statfs, Statx, TimespecPair, TimevalPair, Utimbuf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,13 +62,13 @@ def _open(task: Task, dirfd: int, path: int, flags: int, mode: int) -> int:
 
 
 @syscall(plain=True)
-def open(task: Task, pathname: Path, flags: Flags[OpenFlags], mode: Mode) -> NewFd:
+def open(task: Task, pathname: Path, flags: Flags[OpenFlags], mode: CreateMode) -> NewFd:
     """Open or create a file."""
     return _open(task, AT_FDCWD, pathname, flags, mode)
 
 
 @syscall(plain=True)
-def openat(task: Task, dirfd: DirFd, pathname: Path, flags: Flags[OpenFlags], mode: Mode) -> NewFd:
+def openat(task: Task, dirfd: DirFd, pathname: Path, flags: Flags[OpenFlags], mode: CreateMode) -> NewFd:
     """Open or create a file below a directory."""
     return _open(task, dirfd, pathname, flags, mode)
 
@@ -293,17 +314,17 @@ def utime(filename: Path, times: In[Utimbuf]) -> None:
 
 
 @forward
-def utimes(filename: Path, times: In[Timeval]) -> None:
+def utimes(filename: Path, times: In[TimevalPair]) -> None:
     """Set a file's times in microseconds."""
 
 
 @forward
-def futimesat(dirfd: DirFd, pathname: Path, times: In[Timeval]) -> None:
+def futimesat(dirfd: DirFd, pathname: Path, times: In[TimevalPair]) -> None:
     """Set the times of a file below a directory in microseconds."""
 
 
 @forward
-def utimensat(dirfd: DirFd, pathname: Path, times: In[Timespec], flags: Flags[AtFlags]) -> None:
+def utimensat(dirfd: DirFd, pathname: Path, times: In[TimespecPair], flags: Flags[AtFlags]) -> None:
     """Set the times of a file below a directory in nanoseconds."""
 
 
@@ -326,7 +347,7 @@ def file_setattr(dirfd: DirFd, pathname: Path, ufattr: Ptr, usize: Size, flags: 
 
 
 @forward
-def getcwd(buf: OutBuf, size: ULong) -> None:
+def getcwd(buf: OutStr, size: ULong) -> None:
     """The working directory."""
 
 
@@ -346,5 +367,5 @@ def chroot(path: Path) -> None:
 
 
 @forward
-def umask(mask: Mode) -> None:
+def umask(mask: Mode) -> Mode:
     """Set the permissions that new files don't get."""

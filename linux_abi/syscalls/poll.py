@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..errors import LinuxError
 from ..signals import host_mask, wait_under
 from ..syscall import BLOCK, NEVER, NOHAND, forward, syscall
-from ..types import Fd, Flags, In, InOut, Int, Out, Ptr, Size, UInt
+from ..types import Fd, FdSet, Flags, GivenFd, In, InOut, InOutArray, Int, Out, OutArray, Size, UInt
 from ..uapi.poll import EpollFlags, EpollOperation
 from ..uapi.signals import SignalfdFlags
 from ..uapi.structs import EpollEvent, Itimerspec, Pollfd, PselectSigmask, Sigset, Timespec, Timeval
@@ -38,19 +38,21 @@ def _wait(task: Task, mask: int, size: int, wait: Callable[[int | bytes], int]) 
 
 
 @forward(restart=BLOCK)
-def poll(fds: InOut[Pollfd], nfds: UInt, timeout: Int) -> None:
+def poll(fds: InOutArray[Pollfd], nfds: UInt, timeout: Int) -> None:
     """Wait for descriptors."""
 
 
 @syscall(restart=NOHAND)
-def ppoll(task: Task, fds: InOut[Pollfd], nfds: UInt, tmo_p: InOut[Timespec], sigmask: In[Sigset], sigsetsize: Size) -> int:
+def ppoll(
+    task: Task, fds: InOutArray[Pollfd], nfds: UInt, tmo_p: InOut[Timespec], sigmask: In[Sigset], sigsetsize: Size
+) -> int:
     """Wait for descriptors with a signal mask."""
     host, address = task.host, task.mm.host_address
     return _wait(task, sigmask, sigsetsize, lambda mask: host.ppoll(address(fds), nfds, address(tmo_p), mask, sigsetsize))
 
 
 @forward(restart=NOHAND)
-def select(nfds: Int, readfds: Ptr, writefds: Ptr, exceptfds: Ptr, timeout: InOut[Timeval]) -> None:
+def select(nfds: Int, readfds: FdSet, writefds: FdSet, exceptfds: FdSet, timeout: InOut[Timeval]) -> None:
     """Wait for descriptors in bit sets."""
 
 
@@ -58,9 +60,9 @@ def select(nfds: Int, readfds: Ptr, writefds: Ptr, exceptfds: Ptr, timeout: InOu
 def pselect6(
     task: Task,
     nfds: Int,
-    readfds: Ptr,
-    writefds: Ptr,
-    exceptfds: Ptr,
+    readfds: FdSet,
+    writefds: FdSet,
+    exceptfds: FdSet,
     timeout: InOut[Timespec],
     sigmask: In[PselectSigmask],
 ) -> int:
@@ -88,12 +90,12 @@ def pselect6(
 
 
 @forward
-def epoll_create(size: Int) -> None:
+def epoll_create(size: Int) -> GivenFd:
     """Make an epoll instance."""
 
 
 @forward
-def epoll_create1(flags: Flags[EpollFlags]) -> None:
+def epoll_create1(flags: Flags[EpollFlags]) -> GivenFd:
     """Make an epoll instance, with flags."""
 
 
@@ -103,7 +105,7 @@ def epoll_ctl(epfd: Fd, op: Flags[EpollOperation], fd: Fd, event: In[EpollEvent]
 
 
 @forward(restart=NEVER)
-def epoll_wait(epfd: Fd, events: Out[EpollEvent], maxevents: Int, timeout: Int) -> None:
+def epoll_wait(epfd: Fd, events: OutArray[EpollEvent], maxevents: Int, timeout: Int) -> None:
     """Wait for events."""
 
 
@@ -111,7 +113,7 @@ def epoll_wait(epfd: Fd, events: Out[EpollEvent], maxevents: Int, timeout: Int) 
 def epoll_pwait(
     task: Task,
     epfd: Fd,
-    events: Out[EpollEvent],
+    events: OutArray[EpollEvent],
     maxevents: Int,
     timeout: Int,
     sigmask: In[Sigset],
@@ -128,7 +130,7 @@ def epoll_pwait(
 def epoll_pwait2(
     task: Task,
     epfd: Fd,
-    events: Out[EpollEvent],
+    events: OutArray[EpollEvent],
     maxevents: Int,
     timeout: In[Timespec],
     sigmask: In[Sigset],
@@ -147,17 +149,17 @@ def epoll_pwait2(
 
 
 @forward
-def signalfd(fd: Fd, mask: In[Sigset], sizemask: Size) -> None:
+def signalfd(fd: Fd, mask: In[Sigset], sizemask: Size) -> GivenFd:
     """Make a descriptor that receives signals."""
 
 
 @forward
-def signalfd4(fd: Fd, mask: In[Sigset], sizemask: Size, flags: Flags[SignalfdFlags]) -> None:
+def signalfd4(fd: Fd, mask: In[Sigset], sizemask: Size, flags: Flags[SignalfdFlags]) -> GivenFd:
     """Make a descriptor that receives signals, with flags."""
 
 
 @forward
-def timerfd_create(clockid: Flags[Clock], flags: Flags[TimerfdFlags]) -> None:
+def timerfd_create(clockid: Flags[Clock], flags: Flags[TimerfdFlags]) -> GivenFd:
     """Make a descriptor that a timer makes readable."""
 
 

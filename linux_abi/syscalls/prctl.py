@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..errors import LinuxError
 from ..syscall import syscall
-from ..types import Flags, ULong
+from ..types import Address, Flags, ULong
 from ..uapi import prctl as uapi
 from ..uapi.errno import EEXIST, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, EPERM
 
@@ -116,7 +116,7 @@ _AMX = 3 << 17  # XTILE_CFG and XTILE_DATA: a vCPU has them not
 
 
 @syscall(missing="ARCH_CET_*, ARCH_SHSTK_*, ARCH_*_TAG*: EINVAL, as a kernel without shadow stacks and LAM; no AMX")
-def arch_prctl(task: Task, code: Flags[uapi.ArchPrctlCode], addr: ULong) -> int:
+def arch_prctl(task: Task, code: Flags[uapi.ArchPrctlCode], addr: Address) -> int:
     """Set and get the FS and GS bases, and what else is x86's own."""
     cpu = task.cpu
     if code in (uapi.ARCH_SET_FS, uapi.ARCH_SET_GS):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..syscall import forward, refuse, syscall
 from ..task import TaskExit
-from ..types import Fd, Flags, In, InOut, Int, Out, Pid, Ptr, Signal, UInt, ULong
+from ..types import Fd, Flags, Hex, In, InOut, Int, Out, OutArray, OutCpuSet, Pid, Ptr, Signal, UInt, ULong
 from ..uapi.errno import ENOSYS, EPERM
 from ..uapi.resource import PriorityWhich, RusageWho
 from ..uapi.sched import KCMP_EPOLL_TFD, KCMP_FILE, KcmpType, MembarrierCommand, SchedPolicy
@@ -139,12 +139,12 @@ def setresgid(rgid: UInt, egid: UInt, sgid: UInt) -> None:
 
 
 @forward
-def getresuid(ruid: Ptr, euid: Ptr, suid: Ptr) -> None:
+def getresuid(ruid: Out[UInt], euid: Out[UInt], suid: Out[UInt]) -> None:
     """The real, effective and saved user."""
 
 
 @forward
-def getresgid(rgid: Ptr, egid: Ptr, sgid: Ptr) -> None:
+def getresgid(rgid: Out[UInt], egid: Out[UInt], sgid: Out[UInt]) -> None:
     """The real, effective and saved group."""
 
 
@@ -159,7 +159,7 @@ def setfsgid(fsgid: UInt) -> None:
 
 
 @forward
-def getgroups(size: Int, list: Ptr) -> None:
+def getgroups(size: Int, list: OutArray[UInt]) -> None:
     """The supplementary groups."""
 
 
@@ -257,7 +257,7 @@ def sched_setaffinity(pid: Pid, cpusetsize: UInt, mask: Ptr) -> None:
 
 
 @forward
-def sched_getaffinity(pid: Pid, cpusetsize: UInt, mask: Ptr) -> None:
+def sched_getaffinity(pid: Pid, cpusetsize: UInt, mask: OutCpuSet) -> None:
     """The CPUs that a thread may run on."""
 
 
@@ -337,5 +337,5 @@ def ptrace(request: Int, pid: Pid, addr: Ptr, data: Ptr) -> None:
 
 
 @refuse(ENOSYS, "the host would rewrite an address of the VMM's; C libraries do without")
-def rseq(rseq: Ptr, rseq_len: UInt, flags: Int, sig: UInt) -> None:
+def rseq(rseq: Ptr, rseq_len: Hex, flags: Int, sig: Hex) -> None:
     """Register for restartable sequences."""

@@ -6,9 +6,9 @@ from ..errors import LinuxError
 from ..sigframe import NO_ALTSTACK, on_altstack
 from ..signals import SIGNALS, UNBLOCKABLE, host_mask, set_action, set_mask, sigreturn, wait_under
 from ..syscall import NEVER, NOHAND, forward, syscall
-from ..types import In, Int, Out, Pid, Signal, Size
+from ..types import Flags, In, Out, Pid, Signal, Size
 from ..uapi.errno import EFAULT, EINVAL, ENOMEM, EPERM
-from ..uapi.signals import MINSIGSTKSZ, SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SS_AUTODISARM, SS_DISABLE, SS_ONSTACK
+from ..uapi.signals import MINSIGSTKSZ, SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SS_AUTODISARM, SS_DISABLE, SS_ONSTACK, MaskHow
 from ..uapi.structs import Sigaction, Sigaltstack, Siginfo, Sigset, Timespec
 from ..uapi.x86_64 import RSP
 
@@ -38,7 +38,7 @@ def rt_sigaction(task: Task, signum: Signal, act: In[Sigaction], oldact: Out[Sig
 
 
 @syscall
-def rt_sigprocmask(task: Task, how: Int, set: In[Sigset], oldset: Out[Sigset], sigsetsize: Size) -> int:
+def rt_sigprocmask(task: Task, how: Flags[MaskHow], set: In[Sigset], oldset: Out[Sigset], sigsetsize: Size) -> int:
     """Examine and change the blocked signals."""
     if sigsetsize != SIGSET:
         return -EINVAL

@@ -5,7 +5,25 @@ from __future__ import annotations
 from ..errors import LinuxError
 from ..forward import iovec
 from ..syscall import forward, syscall
-from ..types import Fd, Flags, In, InBuf, InOut, Int, Out, OutBuf, Ptr, Size, UInt
+from ..types import (
+    Fd,
+    Flags,
+    GivenFd,
+    In,
+    InBuf,
+    InOut,
+    Int,
+    OptName,
+    OptVal,
+    Out,
+    OutBuf,
+    OutOptVal,
+    OutSockAddr,
+    Protocol,
+    Size,
+    SockAddr,
+    UInt,
+)
 from ..uapi.errno import ENOPROTOOPT
 from ..uapi.socket import (
     SCM_RIGHTS,
@@ -19,7 +37,7 @@ from ..uapi.socket import (
     SocketLevel,
     SocketType,
 )
-from ..uapi.structs import Cmsghdr, Mmsghdr, Msghdr, SockFprog, Timespec
+from ..uapi.structs import Cmsghdr, FdPair, Mmsghdr, Msghdr, SockFprog, Timespec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,17 +59,17 @@ _ADDRESSES_INSIDE = frozenset(
 
 
 @forward
-def socket(domain: Flags[AddressFamily], type: Flags[SocketType], protocol: Int) -> None:
+def socket(domain: Flags[AddressFamily], type: Flags[SocketType], protocol: Protocol) -> GivenFd:
     """Make a socket."""
 
 
 @forward
-def socketpair(domain: Flags[AddressFamily], type: Flags[SocketType], protocol: Int, sv: Ptr) -> None:
+def socketpair(domain: Flags[AddressFamily], type: Flags[SocketType], protocol: Protocol, sv: Out[FdPair]) -> None:
     """Make two connected sockets."""
 
 
 @forward
-def bind(sockfd: Fd, addr: InBuf, addrlen: Int) -> None:
+def bind(sockfd: Fd, addr: SockAddr, addrlen: Int) -> None:
     """Give a socket an address."""
 
 
@@ -61,27 +79,27 @@ def listen(sockfd: Fd, backlog: Int) -> None:
 
 
 @forward
-def accept(sockfd: Fd, addr: Out[int], addrlen: InOut[int]) -> None:
+def accept(sockfd: Fd, addr: OutSockAddr, addrlen: InOut[Int]) -> GivenFd:
     """Take a connection."""
 
 
 @forward
-def accept4(sockfd: Fd, addr: Out[int], addrlen: InOut[int], flags: Flags[SocketType]) -> None:
+def accept4(sockfd: Fd, addr: OutSockAddr, addrlen: InOut[Int], flags: Flags[SocketType]) -> GivenFd:
     """Take a connection, with flags."""
 
 
 @forward
-def connect(sockfd: Fd, addr: InBuf, addrlen: Int) -> None:
+def connect(sockfd: Fd, addr: SockAddr, addrlen: Int) -> None:
     """Connect to an address."""
 
 
 @forward
-def getsockname(sockfd: Fd, addr: Out[int], addrlen: InOut[int]) -> None:
+def getsockname(sockfd: Fd, addr: OutSockAddr, addrlen: InOut[Int]) -> None:
     """A socket's own address."""
 
 
 @forward
-def getpeername(sockfd: Fd, addr: Out[int], addrlen: InOut[int]) -> None:
+def getpeername(sockfd: Fd, addr: OutSockAddr, addrlen: InOut[Int]) -> None:
     """The address at the other end."""
 
 
@@ -91,12 +109,14 @@ def shutdown(sockfd: Fd, how: Flags[ShutdownHow]) -> None:
 
 
 @forward
-def sendto(sockfd: Fd, buf: InBuf, len: Size, flags: Flags[MessageFlags], dest_addr: InBuf, addrlen: Int) -> None:
+def sendto(sockfd: Fd, buf: InBuf, len: Size, flags: Flags[MessageFlags], dest_addr: SockAddr, addrlen: Int) -> None:
     """Send to an address."""
 
 
 @forward
-def recvfrom(sockfd: Fd, buf: OutBuf, len: Size, flags: Flags[MessageFlags], src_addr: Out[int], addrlen: InOut[int]) -> None:
+def recvfrom(
+    sockfd: Fd, buf: OutBuf, len: Size, flags: Flags[MessageFlags], src_addr: OutSockAddr, addrlen: InOut[Int]
+) -> None:
     """Receive, with the sender's address."""
 
 
@@ -104,7 +124,7 @@ def recvfrom(sockfd: Fd, buf: OutBuf, len: Size, flags: Flags[MessageFlags], src
 
 
 @syscall(missing="options whose value holds addresses, but for BPF filters: ENOPROTOOPT")
-def setsockopt(task: Task, sockfd: Fd, level: Flags[SocketLevel], optname: Int, optval: InBuf, optlen: Int) -> int:
+def setsockopt(task: Task, sockfd: Fd, level: Flags[SocketLevel], optname: OptName, optval: OptVal, optlen: Int) -> int:
     """Set an option."""
     if (level, optname) in _ADDRESSES_INSIDE:
         return -ENOPROTOOPT
@@ -119,7 +139,9 @@ def setsockopt(task: Task, sockfd: Fd, level: Flags[SocketLevel], optname: Int, 
 
 
 @syscall(missing="options whose value holds addresses: ENOPROTOOPT")
-def getsockopt(task: Task, sockfd: Fd, level: Flags[SocketLevel], optname: Int, optval: OutBuf, optlen: InOut[int]) -> int:
+def getsockopt(
+    task: Task, sockfd: Fd, level: Flags[SocketLevel], optname: OptName, optval: OutOptVal, optlen: InOut[Int]
+) -> int:
     """An option's value."""
     if (level, optname) in _ADDRESSES_INSIDE:
         return -ENOPROTOOPT

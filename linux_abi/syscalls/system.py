@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..syscall import forward, refuse
-from ..types import Fd, In, InBuf, Int, Long, Out, OutBuf, Path, Ptr, Size, Str, UInt, ULong
+from ..types import Fd, Flags, In, InBuf, Int, Long, Out, OutBuf, OutBytes, Path, Ptr, Size, Str, UInt, ULong
 from ..uapi.errno import ENOSYS, EOPNOTSUPP, EPERM
+from ..uapi.random import RandomFlags
 from ..uapi.structs import Sysinfo, Timespec, Utsname
 
 # ---- The machine: the host's own ----
@@ -21,7 +22,7 @@ def sysinfo(info: Out[Sysinfo]) -> None:
 
 
 @forward
-def getrandom(buf: OutBuf, size: Size, flags: UInt) -> None:
+def getrandom(buf: OutBytes, size: Size, flags: Flags[RandomFlags]) -> None:
     """Random bytes."""
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ..errors import LinuxError
 from ..syscall import BLOCK, forward, refuse, syscall
-from ..types import In, InOut, Int, Out, Ptr, UInt
+from ..types import Flags, In, InOut, Int, Out, Ptr, UInt
 from ..uapi.errno import EINTR
 from ..uapi.structs import Itimerspec, Itimerval, Sigevent, Timespec, Timeval, Timex, Timezone, Tms
+from ..uapi.time import Clock, Itimer, TimerFlags
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,22 +38,22 @@ def adjtimex(buf: InOut[Timex]) -> None:
 
 
 @forward
-def clock_gettime(clockid: Int, tp: Out[Timespec]) -> None:
+def clock_gettime(clockid: Flags[Clock], tp: Out[Timespec]) -> None:
     """A clock's time; CPU-time clocks count the VMM's work for the guest too."""
 
 
 @forward
-def clock_settime(clockid: Int, tp: In[Timespec]) -> None:
+def clock_settime(clockid: Flags[Clock], tp: In[Timespec]) -> None:
     """Set a clock of the host's, if the host lets us."""
 
 
 @forward
-def clock_getres(clockid: Int, res: Out[Timespec]) -> None:
+def clock_getres(clockid: Flags[Clock], res: Out[Timespec]) -> None:
     """A clock's resolution."""
 
 
 @forward
-def clock_adjtime(clockid: Int, buf: InOut[Timex]) -> None:
+def clock_adjtime(clockid: Flags[Clock], buf: InOut[Timex]) -> None:
     """Read or tune the discipline of one clock of the host's."""
 
 
@@ -70,7 +71,7 @@ def nanosleep(req: In[Timespec], rem: Out[Timespec]) -> None:
 
 
 @forward(restart=BLOCK)
-def clock_nanosleep(clockid: Int, flags: Int, t: In[Timespec], remain: Out[Timespec]) -> None:
+def clock_nanosleep(clockid: Flags[Clock], flags: Flags[TimerFlags], t: In[Timespec], remain: Out[Timespec]) -> None:
     """Sleep on a clock, for a time or until one."""
 
 
@@ -83,12 +84,12 @@ def restart_syscall() -> None:
 
 
 @forward
-def getitimer(which: Int, curr_value: Out[Itimerval]) -> None:
+def getitimer(which: Flags[Itimer], curr_value: Out[Itimerval]) -> None:
     """The time left of an interval timer."""
 
 
 @forward
-def setitimer(which: Int, new_value: In[Itimerval], old_value: Out[Itimerval]) -> None:
+def setitimer(which: Flags[Itimer], new_value: In[Itimerval], old_value: Out[Itimerval]) -> None:
     """Set an interval timer, which signals at its end."""
 
 
@@ -98,7 +99,7 @@ def alarm(seconds: UInt) -> None:
 
 
 @syscall
-def timer_create(task: Task, clockid: Int, sevp: In[Sigevent], timerid: Ptr) -> int:
+def timer_create(task: Task, clockid: Flags[Clock], sevp: In[Sigevent], timerid: Out[Int]) -> int:
     """Make a POSIX timer; thread ids in the sigevent are the host's own."""
     created = bytearray(4)
     result = task.host.timer_create(clockid, task.mm.host_address(sevp), created)
@@ -116,7 +117,7 @@ def timer_create(task: Task, clockid: Int, sevp: In[Sigevent], timerid: Ptr) -> 
 
 
 @forward
-def timer_settime(timerid: Int, flags: Int, new_value: In[Itimerspec], old_value: Out[Itimerspec]) -> None:
+def timer_settime(timerid: Int, flags: Flags[TimerFlags], new_value: In[Itimerspec], old_value: Out[Itimerspec]) -> None:
     """Start or stop a POSIX timer."""
 
 

@@ -33,7 +33,16 @@ linux/vt.h linux/wait.h linux/xattr.h
 """.split()  # noqa: SIM905
 _YOUNG_HEADERS = ("linux/close_range.h", "linux/ioprio.h")
 # What the kernel's headers leave to the C library, whose own versions of some structs have to stand aside.
-_LIBC_HEADERS = ("dirent.h", "sys/eventfd.h", "sys/socket.h", "sys/statvfs.h", "unistd.h")
+_LIBC_HEADERS = (
+    "dirent.h",
+    "netinet/in.h",
+    "netinet/tcp.h",
+    "netinet/udp.h",
+    "sys/eventfd.h",
+    "sys/socket.h",
+    "sys/statvfs.h",
+    "unistd.h",
+)
 _LIBC_RENAMED = ("iovec", "sigset_t", "timespec", "timeval")
 
 # Enumerators, which #ifdef does not see: the start of their names and a macro of the same header ("": always there).

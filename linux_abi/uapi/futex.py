@@ -50,3 +50,9 @@ class FutexOperation(FlagSet):
         "FUTEX_TRYLOCK_PI FUTEX_WAIT_BITSET FUTEX_WAIT_REQUEUE_PI FUTEX_PRIVATE_FLAG FUTEX_CLOCK_REALTIME"
     )
     fields = (0x7F,)
+
+    @classmethod
+    def show(cls, value: int) -> str:
+        """As the headers' own names for private futexes: FUTEX_WAIT_PRIVATE."""
+        operation, _, flags = super().show(value & ~FUTEX_PRIVATE_FLAG).partition("|")
+        return f"{operation}{'_PRIVATE' if value & FUTEX_PRIVATE_FLAG else ''}{flags and f'|{flags}'}"

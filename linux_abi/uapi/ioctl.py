@@ -25,11 +25,16 @@ def _row(request: int, direction: int = NONE, argument: int | type[Struct] = 0) 
 
 def argument(request: int) -> tuple[int, int] | None:
     """Direction and size in bytes of a request's argument (of its fixed part, if more follows); None: not known here."""
-    row = _arguments.get(request)
+    row = structure(request)
     if row is None:
         return None
     direction, what = row
     return direction, what if isinstance(what, int) else what.size
+
+
+def structure(request: int) -> tuple[int, int | type[Struct]] | None:
+    """The same, with the struct instead of its size where it is known."""
+    return _arguments.get(request)
 
 
 def with_address() -> list[int]:

@@ -51,15 +51,15 @@ SIG_SETMASK = 2
 
 # rt_sigaction(2)
 SA_RESTORER = 0x4000000
-SA_NOCLDSTOP = 0x1
-SA_NOCLDWAIT = 0x2
-SA_SIGINFO = 0x4
-SA_UNSUPPORTED = 0x400
-SA_EXPOSE_TAGBITS = 0x800
 SA_ONSTACK = 0x8000000
 SA_RESTART = 0x10000000
 SA_NODEFER = 0x40000000
 SA_RESETHAND = 0x80000000
+SA_SIGINFO = 0x4
+SA_NOCLDSTOP = 0x1
+SA_NOCLDWAIT = 0x2
+SA_UNSUPPORTED = 0x400
+SA_EXPOSE_TAGBITS = 0x800
 SA_NOMASK = SA_NODEFER
 SA_ONESHOT = SA_RESETHAND
 
@@ -207,3 +207,45 @@ class Notify(Choice):
     """sigevent(7)'s `sigev_notify`."""
 
     names = "SIGEV_*"
+
+
+class SenderCode(Choice):
+    """`si_code` where a process or the kernel as such has sent a signal."""
+
+    names = "SI_*"
+
+
+class IllCode(Choice):
+    """`si_code` of SIGILL."""
+
+    names = "ILL_*"
+
+
+class FpeCode(Choice):
+    """`si_code` of SIGFPE."""
+
+    names = "FPE_*"
+
+
+class SegvCode(Choice):
+    """`si_code` of SIGSEGV."""
+
+    names = "SEGV_*"
+
+
+class BusCode(Choice):
+    """`si_code` of SIGBUS."""
+
+    names = "BUS_*"
+
+
+class TrapCode(Choice):
+    """`si_code` of SIGTRAP."""
+
+    names = "TRAP_*"
+
+
+class ChildCode(Choice):
+    """`si_code` of SIGCHLD."""
+
+    names = "CLD_*"

@@ -29,7 +29,30 @@ SOCK_PACKET = 10
 SOCK_CLOEXEC = 0x80000
 SOCK_NONBLOCK = 0x800
 
+IPPROTO_IP = 0
+IPPROTO_ICMP = 1
+IPPROTO_TCP = 6
+IPPROTO_UDP = 17
+IPPROTO_IPV6 = 41
+IPPROTO_ICMPV6 = 58
+IPPROTO_RAW = 255
+
 # getsockopt(2)
+TCP_NODELAY = 1
+TCP_MAXSEG = 2
+TCP_CORK = 3
+TCP_KEEPIDLE = 4
+TCP_KEEPINTVL = 5
+TCP_KEEPCNT = 6
+TCP_INFO = 11
+TCP_QUICKACK = 12
+TCP_CONGESTION = 13
+TCP_USER_TIMEOUT = 18
+TCP_FASTOPEN = 23
+SOL_IP = 0
+SOL_TCP = 6
+SOL_UDP = 17
+SOL_IPV6 = 41
 SOL_RAW = 255
 SOL_PACKET = 263
 SOL_NETLINK = 270
@@ -154,6 +177,18 @@ class SocketLevel(Choice):
     """getsockopt(2)'s `level`."""
 
     names = "SOL_*"
+
+
+class InternetProtocol(Choice):
+    """socket(2)'s `protocol` of AF_INET and AF_INET6."""
+
+    names = "IPPROTO_*"
+
+
+class TcpOption(Choice):
+    """getsockopt(2)'s `optname` at SOL_TCP."""
+
+    names = "TCP_*"
 
 
 class SocketOption(Choice):

@@ -85,6 +85,20 @@ class Timeval(Struct):
     tv_usec: s64
 
 
+class TimespecPair(Struct):
+    """A file's new times: of its last access and change (utimensat(2))."""
+
+    access: Timespec
+    change: Timespec
+
+
+class TimevalPair(Struct):
+    """The same of utimes(2)."""
+
+    access: Timeval
+    change: Timeval
+
+
 class Timezone(Struct):
     c_name_ = "struct timezone"
     tz_minuteswest: s32
@@ -194,6 +208,13 @@ class Statfs(Struct):
     f_frsize: s64
     f_flags: s64
     _spare: pad32
+
+
+class FdPair(Struct):
+    """pipe(2)'s and socketpair(2)'s."""
+
+    first: s32
+    second: s32
 
 
 class Flock(Struct):

@@ -197,6 +197,7 @@ class Signals:
         self.set_action = lib.signal_action
         self.set_mask = lib.signal_mask
         self.put = lib.signal_put
+        self.forced = lib.signal_forced
         self.die = lib.signal_die
 
     def take(self) -> tuple[int, bytes]:

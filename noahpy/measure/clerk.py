@@ -1,77 +1,20 @@
-"""The clerk: the process that tells what was measured, with its own rights and root directory, after the guest's last word."""
+"""The clerk of measuring: tells what is in the ledger, after the guest's last word."""
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]  # not signal, which imports enum
-import gc
 import os
 from stat import S_ISREG
 
-from linux_abi.uapi.prctl import PR_SET_NAME
-from linux_abi.uapi.x86_64 import NUMBERS
-
-from .._native import ffi, lib
-from .ledger import Ledger
+from ..clerk import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
-
     from ..cli import Options
-    from .ledger import Process
-
-
-def work(options: Options, ledger: int, asked: int, answered: int, out: int) -> NoReturn:
-    """In a fresh child: tell at each byte from `asked`, say so by one to `answered`, and end with the tree."""
-    status = 1
-    try:
-        _leave({1, 2, ledger, asked, answered, out})
-        clerk = Clerk(options, Ledger(ledger), out)
-        while os.read(asked, 1):
-            clerk.report()
-            try:
-                os.write(answered, b"\0")
-            except OSError:  # who has asked is gone meanwhile
-                pass
-        clerk.report(final=True)
-        status = 0
-    except BaseException as error:  # nobody else would tell
-        say(f"what was measured is lost: {type(error).__name__}: {error}")
-        if os.environ.get("NOAHPY_DEBUG"):
-            import traceback
-
-            traceback.print_exc()
-    finally:
-        os._exit(status)
-
-
-def _leave(kept: set[int]) -> None:
-    """Hold nothing of the guest's: its terminal, its directory, its descriptors but `kept` and stderr."""
-    os.setsid()
-    name = ffi.from_buffer(b"noahpy-clerk\0")
-    lib.host_syscall_now(NUMBERS["prctl"], PR_SET_NAME, ffi.cast("long", name), 0, 0, 0, 0)
-    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
-    gc.enable()
-    for fd in map(int, os.listdir("/proc/self/fd")):
-        if fd not in kept:
-            try:
-                os.close(fd)
-            except OSError:  # the one that listed them
-                pass
-    os.dup2(os.open("/dev/null", os.O_RDWR), 1)
-    os.chdir("/")
-
-
-def say(text: str) -> None:
-    """One line on stderr, if there is one."""
-    try:
-        os.write(2, f"noahpy: {text}\n".encode(errors="backslashreplace"))
-    except OSError:
-        pass
+    from .ledger import Ledger, Process
 
 
 class Clerk:
-    """Tells what is in the ledger."""
+    """Knows what is asked for and what of it has been told."""
 
     def __init__(self, options: Options, ledger: Ledger, out: int) -> None:
         self.options = options
@@ -82,6 +25,16 @@ class Clerk:
         self.complete = 0  # how many there were when all were told of
         self.counts_out = bool(options.counts and options.output and not options.trace and not options.coverage)
         self.may_rewrite = bool(options.output) and S_ISREG(os.fstat(out).st_mode)
+
+    def work(self, asked: int, answered: int) -> None:
+        """Tell at each byte from `asked`, say so by one to `answered`, and end with the tree."""
+        while os.read(asked, 1):
+            self.report()
+            try:
+                os.write(answered, b"\0")
+            except OSError:  # who has asked is gone meanwhile
+                pass
+        self.report(final=True)
 
     def report(self, final: bool = False) -> None:
         """Of all that has ended; `final`: everything has."""

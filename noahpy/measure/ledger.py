@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from .._native import ffi, lib
+from ..clerk import is_alive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class Process:
         self.instructions: int = record.instructions  # type: ignore[attr-defined]
         self.untold: int = record.untold  # type: ignore[attr-defined]
         self.program = os.fsdecode(ffi.string(record.program))  # type: ignore[attr-defined]
-        self.ended = bool(record.ended) or not _is_alive(self.pid)  # type: ignore[attr-defined]
+        self.ended = bool(record.ended) or not is_alive(self.pid)  # type: ignore[attr-defined]
 
 
 class Module:
@@ -108,11 +109,3 @@ class Ledger:
                     offset, rest = key & ((1 << _OFFSET_BITS) - 1), key >> _OFFSET_BITS
                     yield rest >> _SIZE_BITS, offset, rest & ((1 << _SIZE_BITS) - 1), executions
             at = stop
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
-            return file.read(4096).rpartition(b") ")[2][:1] not in b"ZX"
-    except OSError:
-        return False

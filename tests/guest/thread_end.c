@@ -1,7 +1,9 @@
 /* Ends of threads: the first one's before others, a process's while they run, a lock's owner. */
 #include "check.h"
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 static void *later(void *unused) {
@@ -69,7 +71,28 @@ static void handler(int signal) {
     handled_by = gettid();
 }
 
+enum { THREAD = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM };
+
+static int does_nothing(void *unused) {
+    (void)unused;
+    return 0;
+}
+
+/* Only a thread that has asked for it zeroes a word at its end. */
+static void clears_its_own_word_alone(void) {
+    static _Alignas(16) char stack[16384];
+    static volatile pid_t word = 7;
+    CHECK(clone(does_nothing, stack + sizeof stack, THREAD | CLONE_CHILD_CLEARTID, NULL, NULL, NULL, &word) > 0);
+    while (word) usleep(1000);
+    word = 7;
+    pid_t second = clone(does_nothing, stack + sizeof stack, THREAD, NULL);
+    CHECK(second > 0);
+    while (!syscall(SYS_tgkill, getpid(), second, 0)) usleep(1000);
+    CHECK(errno == ESRCH && word == 7);
+}
+
 int main(void) {
+    clears_its_own_word_alone();
     int status = status_of(first_ends_first);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 5);
     status = status_of(ends_beside_sleepers);

@@ -96,6 +96,9 @@ class FakeSignals:
         self._taken.append((int.from_bytes(info[:4], "little"), info))
         self.caught[0] = 1
 
+    def forced(self, info: bytes) -> None:
+        pass
+
     def die(self, number: int) -> NoReturn:
         raise DeathError(number)
 
@@ -195,6 +198,9 @@ class FakeMachine:
     """A process of one thread."""
 
     status = -1
+
+    def signalled(self, task: object, info: bytes) -> None:
+        pass
 
     def exit(self, task: object, status: int, group: bool) -> bool:
         self.status = status

@@ -34,7 +34,7 @@ def started(monkeypatch):
 
     def started(*args):
         with pytest.raises(Started) as caught:
-            cli._main(list(args))
+            cli.obey(list(args))
         return caught.value.args
 
     started.run = run
@@ -134,7 +134,7 @@ def test_path_is_searched_as_by_execvp(tmp_path, monkeypatch):
         (["--foo", "x"], "unknown option --foo"),
         (["--no-fast=1", "x"], "unknown option --no-fast=1"),
         (["-x"], "unknown option -x"),
-        (["-hx"], "unknown option -hx"),
+        (["-hx"], "unknown option -x"),
         (["-E"], "-E needs VAR=VALUE"),
         (["-E", "A", "x"], "--env needs VAR=VALUE, not 'A'"),
         (["--env==1", "x"], "--env needs VAR=VALUE, not '=1'"),
@@ -191,16 +191,16 @@ def test_a_defect_shows_one_line_and_where_to_look(started, fails, monkeypatch):
 
 
 def test_help_fits_a_screen_and_names_everything(capsys):
-    for flag in ("-h", "--help"):
+    for args in (["-h"], ["--help"], *(["help", page] for page in cli.PAGES)):
         with pytest.raises(SystemExit) as caught:
-            cli.main([flag])
+            cli.main(args)
         assert caught.value.code == 0
         lines = capsys.readouterr().out.splitlines()
         assert len(lines) < 24
         assert max(map(len, lines)) < 80
         text = "\n".join(lines)
-        assert all(form in text for row in cli.OPTIONS for form in row[:3])
-        assert all(name in text for name, _, _ in cli.COMMANDS)
+        assert all(form in text for row in cli.PAGES.get(args[-1], cli.OPTIONS) for form in row[:3])
+        assert args[0] == "help" or all(name in text for name, _, _ in cli.COMMANDS)
 
 
 def test_a_native_part_that_is_not_built(fails, monkeypatch):

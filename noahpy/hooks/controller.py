@@ -1,0 +1,219 @@
+"""The hooks' process: is told of calls by the threads of a tree, calls the hooks one at a time, and answers."""
+
+from __future__ import annotations
+
+import marshal
+import os
+import socket
+import sys
+from selectors import EVENT_READ, DefaultSelector
+from signal import SIGKILL
+from typing import TYPE_CHECKING, Any
+
+from linux_abi.syscall import Declarations
+from linux_abi.uapi.x86_64 import ARGUMENT_REGISTERS
+
+from .. import tree
+from . import wire
+from .call import Call, Errno, Event, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from threading import Lock
+
+    from .vm import Hooks
+
+_M64 = (1 << 64) - 1
+
+
+class Gone(Exception):
+    """The thread has ended meanwhile."""
+
+
+class HookFailed(Exception):
+    """What the user was told of already."""
+
+
+class Controller:
+    """Of one tree: `announce` is its socket. Hooks are called with `lock` held."""
+
+    def __init__(self, hooks: Hooks, lock: Lock, announce: socket.socket) -> None:
+        self._hooks = hooks
+        self._lock = lock
+        self._announce = announce
+        self._selector = DefaultSelector()
+        self._declared = Declarations(lazy=False)
+        self._living: set[int] = set()  # processes that are to tell of their end
+
+    def begin(self) -> Mapping[str, object]:
+        """Say what is to be watched, and wait for the first thread: what it is, or why there is none."""
+        self._announce.send(marshal.dumps(self._hooks.wanted()))
+        return self._welcome() or {}
+
+    def serve(self) -> None:
+        """Until the tree's end."""
+        self._selector.register(self._announce, EVENT_READ, self._next_thread)
+        while self._selector.get_map():
+            for key, _ in self._selector.select():
+                key.data()
+        self.close()
+
+    def close(self) -> None:
+        """Let go of what is left."""
+        self._announce.close()
+        self._selector.close()
+
+    def _welcome(self) -> Mapping[str, object] | None:
+        """A new thread of the guest's, or None: there can be no more."""
+        data, fds, _, _ = socket.recv_fds(self._announce, wire.ROOM, 1)
+        if not data:
+            return None
+        hello: dict[str, object] = marshal.loads(data)  # noqa: S302  our own
+        if fds:
+            thread = Thread(socket.socket(fileno=fds[0]), hello)
+            self._selector.register(thread.socket, EVENT_READ, lambda: self._hear(thread))
+            if "exit" in self._hooks.events and thread.task.pid not in self._living:
+                self._living.add(thread.task.pid)
+                self._await_end(thread.task)
+        return hello
+
+    def _await_end(self, task: Task) -> None:
+        """Tell of the end of its process, if that itself can't: it was killed."""
+        try:
+            process = os.pidfd_open(task.pid)
+        except OSError:  # ended already, or its number is another in its own PID namespace
+            return
+
+        def ended() -> None:
+            self._selector.unregister(process)
+            os.close(process)
+            if task.pid in self._living:
+                self._living.discard(task.pid)
+                with self._lock:
+                    self._mourn(Event(task, "exit", None))
+
+        self._selector.register(process, EVENT_READ, ended)
+
+    def _mourn(self, event: Event) -> None:
+        for hook in self._hooks.events["exit"]:
+            try:
+                self._ask(hook, event)
+            except (HookFailed, Errno, Gone):  # nobody is left to suffer from it
+                pass
+
+    def _next_thread(self) -> None:
+        if self._welcome() is None:
+            self._selector.unregister(self._announce)
+
+    def _hear(self, thread: Thread) -> None:
+        try:
+            message = thread.receive()
+            if message[:1] == wire.PROGRAM:
+                thread.task.program = os.fsdecode(message[1:])
+                return
+            with self._lock:
+                self._serve_thread(thread, message)
+        except Gone:
+            self._selector.unregister(thread.socket)
+            thread.socket.close()
+
+    def _serve_thread(self, thread: Thread, message: bytes) -> None:
+        what, number, result, *registers = wire.TOLD.unpack(message)
+        thread.task.registers.show(registers)
+        try:
+            if what == wire.EVENT:
+                self._serve_event(thread, Event(thread.task, wire.EVENTS[number], result))
+            else:
+                words = [registers[r] for r in ARGUMENT_REGISTERS]
+                call = Call(thread.task, number, words, None if what == wire.BEFORE else result, self._declared)
+                self._serve_call(thread, call)
+        except HookFailed:
+            kill_others(thread.task.pid)
+            thread.say(wire.DIE)
+
+    def _serve_call(self, thread: Thread, call: Call) -> None:
+        for hook in self._hooks.of(call.number, after=call.is_made):
+            try:
+                self._ask(hook, call)
+            except Errno as error:
+                call.result = -error.errno
+            if call.result is not None and not call.is_made:
+                break
+        delay = int(call.waits * 1e9)
+        if call.result is not None:
+            thread.say(wire.INSTEAD, delay, call.result & _M64)
+        else:
+            thread.say(wire.GO_ON, delay, 0, wire.WORDS.pack(*call.args.words))
+
+    def _serve_event(self, thread: Thread, event: Event) -> None:
+        if event.name == "exit":
+            self._living.discard(thread.task.pid)
+        for hook in self._hooks.events.get(event.name, ()):
+            self._ask(hook, event)
+        thread.say(wire.GO_ON, 0, 0, wire.WORDS.pack(*[0] * 6))
+
+    def _ask(self, hook: Callable[[Any], object], what: Call | Event) -> None:
+        """Call the hook. HookFailed: it has, and the guest is to die of that."""
+        try:
+            hook(what)
+        except (Errno, Gone):
+            raise
+        except BaseException as error:  # sys.exit() and KeyboardInterrupt too: the guest waits
+            complain(hook, what, error)
+            if self._hooks.kills:
+                raise HookFailed from error
+
+
+class Thread:
+    """A thread of the guest's at the other end of a socket."""
+
+    def __init__(self, connection: socket.socket, hello: Mapping[str, object]) -> None:
+        self.socket = connection
+        self.task = Task(self, hello)
+
+    def receive(self) -> bytes:
+        """What it says."""
+        try:
+            message = self.socket.recv(wire.ROOM)
+        except OSError:
+            message = b""
+        if not message:
+            raise Gone
+        return message
+
+    def say(self, what: bytes, a: int = 0, b: int = 0, data: bytes = b"") -> None:
+        """Send it a message."""
+        try:
+            self.socket.send(wire.SAID.pack(what, a, b) + data)
+        except OSError:
+            raise Gone from None
+
+    def ask(self, what: bytes, a: int = 0, b: int = 0, data: bytes = b"") -> bytes:
+        """Have it serve a request; OSError if it can't."""
+        self.say(what, a & _M64, b & _M64, data)
+        answer = self.receive()
+        (error,) = wire.ANSWER.unpack_from(answer)
+        if error:
+            raise OSError(-error, os.strerror(-error))
+        return answer[wire.ANSWER.size :]
+
+
+def kill_others(pid: int) -> None:
+    """Kill the tree of `pid`, but for that process itself."""
+    for other in tree.members(pid):
+        if other != pid:
+            try:
+                os.kill(other, SIGKILL)
+            except OSError:  # ended meanwhile
+                pass
+
+
+def complain(hook: Callable[[Any], object], what: Call | Event, error: BaseException) -> None:
+    """One line: the place in the hook, the call, the error."""
+    from traceback import extract_tb
+
+    frames = extract_tb(error.__traceback__)[1:]
+    own = [frame for frame in frames if frame.filename == hook.__code__.co_filename] if hasattr(hook, "__code__") else frames
+    place = f"{own[-1].filename}:{own[-1].lineno}" if own else repr(hook)
+    text = str(error).split("\n")[0]
+    print(f"noahpy: {place}: {what}: {type(error).__name__}{': ' if text else ''}{text}", file=sys.stderr, flush=True)

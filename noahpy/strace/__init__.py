@@ -1,0 +1,62 @@
+"""System calls told as strace(1) tells them (docs/tracing.md): not imported unless asked for."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from linux_abi.show.text import quoted
+from linux_abi.syscall import Declarations
+
+from .._native import ffi, lib
+from ..clerk import make, no_stream, output
+from ..errors import CannotRun
+from .clerk import Clerk
+from .items import items
+from .lines import Lines
+from .options import Options
+from .ring import Ring
+
+_MOST_STRINGS = 32
+
+
+def begin(options: Options, path: str, program: bytes, argv: list[bytes], envp: list[bytes]) -> None:
+    """Make the clerk and tell C, before there is an engine, what to record. CannotRun: it can't be."""
+    try:
+        out = output(path)
+        ring = no_stream(os.memfd_create("noahpy-ring"))
+        os.ftruncate(ring, ffi.sizeof("struct ring"))
+        calls, wake = socket.socketpair()
+        make(lambda: _work(options, ring, calls, out, _execve(options, program, argv, envp)), {ring, calls.fileno(), out})
+    except OSError as error:
+        raise CannotRun(f"--strace: {error.strerror}") from error
+    calls.close()
+    if out != 2:
+        os.close(out)
+    for call in options.calls():
+        found = items(call, options.limit, options.links)
+        _check(lib.watch_call(call.number, ffi.new("struct watch_item[]", found), len(found)))
+    if options.only is None:
+        lib.watch_call(-1, ffi.NULL, 0)
+    _check(lib.watch(ring, no_stream(wake.detach())))
+
+
+def _work(options: Options, fd: int, calls: socket.socket, out: int, first: str) -> None:
+    work = Clerk(Ring(fd), out)
+    work.work(Lines(options, Declarations(lazy=False), first, work.text.append), calls)
+
+
+def _execve(options: Options, program: bytes, argv: list[bytes], envp: list[bytes]) -> str:
+    """The call that the tree begins with, which nobody makes here."""
+    if options.only is not None and "execve" not in options.only:
+        return ""
+    words = [quoted(word, options.limit)[0] + ("..." if len(word) > options.limit else "") for word in argv[:_MOST_STRINGS]]
+    if len(argv) > _MOST_STRINGS:
+        words.append("...")
+    name, variables = quoted(program, len(program))[0], f"{len(envp)} var{'' if len(envp) == 1 else 's'}"
+    return f"execve({name}, [{', '.join(words)}], {id(envp):#x} /* {variables} */)"
+
+
+def _check(error: int) -> None:
+    if error < 0:
+        raise CannotRun(f"--strace: {os.strerror(-error)}")

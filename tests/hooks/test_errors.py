@@ -1,0 +1,156 @@
+"""What becomes of programs whose hooks fail, and of what can't be run."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+import noahpy
+from tests.conftest import ROOT
+
+
+def test_a_hook_that_fails_kills(vm, calls, capfd):
+    @vm.on("getppid")
+    def fail(call):
+        raise KeyError("something")  # this line is told
+
+    result = vm.run([calls, "write=x", "parent", "write=y"], capture_output=True)
+    assert (result.returncode, result.stdout) == (125, b"x\n")
+    line = capfd.readouterr().err
+    number = fail.__code__.co_firstlineno + 2
+    assert line == f"noahpy: {__file__}:{number}: getppid(): KeyError: 'something'\n"
+
+
+def test_a_hook_that_fails_kills_the_tree(vm, calls, capfd):
+    children = []
+
+    @vm.on("getppid")
+    def fail(call):
+        children.append(call.task.pid)
+        raise OSError
+
+    result = vm.run([calls, "children=3", "parent"], capture_output=True)
+    assert (result.returncode, result.stdout) == (-signal.SIGKILL, b"")
+    assert len(children) == 1
+    assert capfd.readouterr().err.endswith(": getppid(): OSError\n")
+
+
+def test_a_hook_that_fails_lets_go_on(options, calls, capfd):
+    vm = noahpy.VM(*options, on_error="continue")
+
+    @vm.on("getppid")
+    def fail(call):
+        call.result = 42
+        raise KeyError("something")
+
+    result = vm.run([calls, "parent", "children=2"], capture_output=True)
+    assert (result.returncode, result.stdout) == (0, b"parent 42\nchild 0\nchild 0\n")
+    assert capfd.readouterr().err.count("KeyError") == 3
+
+
+@pytest.mark.parametrize(("choice", "ends"), [("kill", "2: 125"), ("continue", "2: 0")])
+def test_the_hooks_process_dies(options, calls, choice, ends, tmp_path):
+    program = (
+        "import noahpy, os, sys, signal, subprocess\n"
+        f"vm = noahpy.VM(*{options!r}, on_error={choice!r})\n"
+        "@vm.on('getppid')\n"
+        "def die(call):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "vm.start(['sh', '-c', sys.argv[1] + ' parent write=2; echo 2: $?']).wait()\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program, calls], capture_output=True, text=True, timeout=60)
+    assert result.returncode == -signal.SIGKILL
+    assert f"{ends}\n" in result.stdout or choice == "kill"
+    goes_on = "the program goes on without" if choice == "continue" else "it is killed"
+    assert re.fullmatch(rf"noahpy: \d+: the hooks' process is gone: {goes_on}\n", result.stderr)
+
+
+def test_what_cannot_be_run(vm, capfd):
+    with pytest.raises(noahpy.CannotRun, match=r"^/no/such/program: no such file or directory$") as caught:
+        vm.start(["/no/such/program"])
+    assert caught.value.status == 127
+    with pytest.raises(noahpy.CannotRun, match=r"^./README.md: no permission to execute$") as caught:
+        vm.start(["./README.md"], cwd=ROOT)
+    with pytest.raises(noahpy.CannotRun, match=r"^which program?"):
+        vm.start([])
+    with pytest.raises(noahpy.CannotRun, match=r"^unknown option --nonsense"):
+        noahpy.VM("--nonsense").start(["true"])
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("names", "why"),
+    [
+        (["opneat"], "there is no system call 'opneat': openat?"),
+        (["read", "%netwrok"], "there is no class of system calls '%?netwrok': network?"),
+        (["/["], r"/\[ is no regular expression: "),
+        ([], "there is no system call ''"),
+        (["99999"], "there is no system call '99999'"),
+    ],
+)
+def test_names_of_calls_that_there_are_not(names, why):
+    with pytest.raises(ValueError, match=f"^{why}"):
+        noahpy.VM().on(*names)
+
+
+def test_other_senseless_wishes():
+    with pytest.raises(ValueError, match="on_error is kill or continue, not 'ignore'"):
+        noahpy.VM(on_error="ignore")
+    with pytest.raises(ValueError, match="Linux has no error 'ENOFILE'"):
+        noahpy.Errno("ENOFILE")
+    with pytest.raises(AttributeError, match="module 'noahpy' has no attribute 'vms'"):
+        _ = noahpy.vms
+
+
+def test_changes_that_cannot_be(vm, told):
+    errors = []
+
+    @vm.on("uname", "getppid", after=True)
+    def change(call):
+        if call.name == "uname":
+            for name, value in [("buf", 5), ("none", 5)]:
+                with pytest.raises((TypeError, KeyError)) as caught:
+                    call[name] = value
+                errors.append(str(caught.value))
+
+    @vm.on("write")
+    def other(call):
+        with pytest.raises(ValueError, match="bytes are too many"):
+            call["buf"] = bytes(1 << 21)
+        with pytest.raises(TypeError, match="fd of write is a number, not 'x'"):
+            call["fd"] = "x"
+
+    assert told("name") == [f"name {os.uname().nodename}"]
+    assert errors[0] == "uname was made already: buf can't be changed any more"
+
+
+def test_time_out_kills_all(vm, calls, tmp_path):
+    pids = []
+    vm.on("getppid")(lambda call: call.task.program == calls and pids.append(call.task.pid))
+    with pytest.raises(subprocess.TimeoutExpired):
+        vm.run(["sh", "-c", f"{calls} parent; sleep 98.7654 & {calls} parent; sleep 98.7654"], timeout=3)
+    assert len(pids) == 2, pids
+    group = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+    assert "sleep 98.7654\n" not in group
+
+
+def test_streams(vm, tmp_path):
+    result = vm.run(["cat"], input=b"x" * 100000, capture_output=True, check=True)
+    assert result.stdout == b"x" * 100000
+    with (
+        (tmp_path / "out").open("wb") as out,
+        vm.start(
+            ["sh", "-c", "echo $A; pwd; exit 3"], stdout=out, env={"A": "b", "PATH": "/bin:/usr/bin"}, cwd=tmp_path
+        ) as program,
+    ):
+        assert program.wait() == 3
+    assert (tmp_path / "out").read_text() == f"b\n{tmp_path}\n"
+    with pytest.raises(subprocess.CalledProcessError):
+        vm.run(["false"], check=True)
+    with vm.start(["sh", "-c", "kill -SEGV $$"]) as program:
+        assert program.wait(30) == -signal.SIGSEGV
