@@ -159,7 +159,8 @@ def _read_vectors(name: str) -> Callable[[Seen], Halves]:
 def _message(name: str, late: bool) -> Callable[[Seen], Halves]:
     def show(seen: Seen) -> Halves:
         memory = (seen.after if late else seen.before).get(1)
-        text = message(memory, seen.limit)[0] if memory else address(seen.arguments[1])
+        before = seen.before.get(1, [b""])[0] if late else b""
+        text = message(memory, seen.limit, before)[0] if memory else address(seen.arguments[1])
         start, rest = f"{name}({shower(types.Fd)[0](seen, 0, types.Fd)}, ", f"{MessageFlags.show(s32(seen.arguments[2]))})"
         return (start, f"{text}, {rest}") if late else (f"{start}{text}, {rest[:-1]}", ")")
 
