@@ -36,6 +36,7 @@ class Shown:
     def __init__(self, call: Syscall) -> None:
         self.name = call.name
         self.restart = call.restart
+        self.names = [name for name, _ in call.parameters]
         self.returns = str(call.function.__annotations__.get("return"))
         kinds = [Length if kind.__name__ == "InOut[Int]" else kind for _, kind in call.parameters]
         self.arguments = [(*shower(kind), kind) for kind in kinds]
@@ -57,6 +58,11 @@ class Shown:
         if self._whole:
             return self._whole(seen)[1]
         return f"{', '.join(self._some(seen, self.early, len(self.arguments)))})"
+
+    def named(self, seen: Seen) -> dict[str, str]:
+        """The arguments by name."""
+        shown = [show(seen, i, kind) for i, (show, _, kind) in enumerate(self.arguments)]
+        return {name: text for name, text in zip(self.names, shown, strict=True) if text is not None}
 
     def is_fd(self, i: int) -> bool:
         """Whether an argument is a descriptor."""
