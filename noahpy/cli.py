@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from .cpu import Cpu
+    from .roots.policy import Policy
 
 # Short form, long form, its value's name, what it does.
 OPTIONS = (
@@ -33,6 +34,18 @@ OPTIONS = (
     ("-h", "--help", "", "print this and exit"),
     ("-V", "--version", "", "print the version and exit"),
 )
+# Options on pages of their own, which `noahpy help PAGE` prints.
+PAGES = {
+    "roots": (
+        ("", "--root", "TREE", "PROGRAM's root: a folder, a tar file or an OCI layout"),
+        ("", "--bind", "SRC:DST[:ro]", "show SRC of this machine as DST in the tree"),
+        ("", "--overlay", "DIR", "keep changes of the tree in DIR, or in memory"),
+        ("", "--user", "USER[:GROUP]", "run PROGRAM as this user of the tree"),
+        ("", "--hostname", "NAME", "what PROGRAM finds as the machine's name"),
+        ("", "--read-only", "", "let nothing in the tree be changed"),
+        ("", "--no-network", "", "no network but a loopback of PROGRAM's own"),
+    ),
+}
 # What an option's value may be, where that is one of a few words.
 CHOICES = {"--engine": ("kvm", "sim", "auto"), "--trace": ("blocks",), "--coverage": ("lcov", "drcov")}
 # Name, possible first arguments, what it does.
@@ -41,7 +54,10 @@ COMMANDS = (
     ("processes", "", "list who runs in noahpy"),
     ("completion", "bash|zsh|fish", "print the shell's completion"),
     ("compat", "busybox|coreutils|bash", "run others' tests, compare with native"),
+    ("help", "|".join(PAGES), "print more options: trees and limits"),
 )
+_INSIDE = "--inside"  # noahpy's own: the descriptor of the process that holds the tree
+_ALL_OPTIONS = (*OPTIONS, *(row for page in PAGES.values() for row in page), ("", _INSIDE, "FD", ""))
 _HARMLESS = {"PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED", "PYTHONIOENCODING", "PYTHONSTARTUP", "PYTHONUNBUFFERED", "PYTHONUTF8"}
 _DEFAULT_PATH = b"/bin:/usr/bin"  # of execvp(3) where PATH is not set
 
@@ -57,7 +73,7 @@ def isolate() -> None:
 class Options:
     """How the guest is run."""
 
-    __slots__ = ("aslr", "engine", "fast", "quiet", "cpu", "counts", "trace", "coverage", "output")
+    __slots__ = ("aslr", "engine", "fast", "quiet", "cpu", "counts", "trace", "coverage", "output", "policy", "inside")
 
     def __init__(self) -> None:
         self.aslr = True
@@ -69,6 +85,18 @@ class Options:
         self.trace = False
         self.coverage = ""
         self.output = ""
+        self.policy: Policy | None = None  # a tree of its own, limits (noahpy/roots)
+        self.inside = -1
+
+    def limit(self, option: str, value: str) -> None:
+        """Take over an option of PAGES["roots"]."""
+        if option == _INSIDE:
+            self.inside = int(value)
+            return
+        from .roots.policy import Policy
+
+        self.policy = self.policy or Policy()
+        self.policy.set(option, value)
 
     def measures(self) -> bool:
         """Whether it is to be told what the program executes."""
@@ -140,6 +168,8 @@ def _main(args: list[str]) -> int:
             options.aslr = False
         elif option == "--no-fast":
             options.fast = False
+        elif option in (_INSIDE, *(row[1] for row in PAGES["roots"])):
+            options.limit(option, value)
         else:
             _restore_sigpipe()
             sys.stdout.write(help_text() if option == "--help" else version_text())
@@ -147,11 +177,28 @@ def _main(args: list[str]) -> int:
     if not words:
         raise _usage("which program?")
     options.check()
+    if options.policy:
+        _enter(options.policy, options)
     argv = [os.fsencode(word) for word in words]
     program = find(argv[0], envp)
     if argv0 is not None:
         argv[0] = os.fsencode(argv0)
     return _run(program, argv, envp, options)
+
+
+def _enter(policy: Policy, options: Options) -> None:
+    """Go on in the tree; the noahpy that was called does not, but waits for the one that it starts there."""
+    from . import image, roots
+
+    if options.inside < 0:
+        roots.confine(policy)
+    from . import run  # noqa: F401  with all that it imports, while the files are in reach
+    from .engine import kvm
+
+    if not image.used():
+        image.import_all()
+    kvm.open_engine(options.engine, quiet=options.quiet)
+    roots.join(options.inside, policy)
 
 
 def _run(program: bytes, argv: list[bytes], envp: list[bytes], options: Options) -> NoReturn:
@@ -190,6 +237,11 @@ def _command(name: str, args: list[str]) -> int:
         from .compat import command
 
         return command.main(args)
+    if name == "help":
+        if len(args) != 1 or args[0] not in PAGES:
+            raise _usage(f"help needs the page: {', '.join(PAGES)}")
+        sys.stdout.write(page_text(args[0]))
+        return 0
     from . import completion
 
     if len(args) != 1 or args[0] not in completion.SHELLS:
@@ -211,7 +263,7 @@ def parse(args: list[str]) -> tuple[list[tuple[str, str]], list[str]]:
         else:
             flag, value = word[:2], word[2:]
             attached = value
-        option = next((row for row in OPTIONS if flag in row[:2]), None)
+        option = next((row for row in _ALL_OPTIONS if flag in row[:2]), None)
         if option is None or (attached and not option[2]):
             raise _usage(f"unknown option {word}")
         if option[2] and not attached:
@@ -253,11 +305,20 @@ def environment() -> list[bytes]:
     return block.removesuffix(b"\0").split(b"\0") if block else []
 
 
+def _rows(options: tuple[tuple[str, str, str, str], ...]) -> list[str]:
+    return [
+        f"  {short + ',' if short else '   '} {f'{name} {value}'.strip():20} {what}\n" for short, name, value, what in options
+    ]
+
+
+def page_text(page: str) -> str:
+    """What `noahpy help PAGE` prints."""
+    return f"noahpy [options] PROGRAM: more options, of which docs/{page}.md tells\n\n{''.join(_rows(PAGES[page]))}"
+
+
 def help_text() -> str:
     """What --help prints: at most 24 lines of 79 columns."""
-    options = [
-        f"  {short + ',' if short else '   '} {f'{name} {value}'.strip():20} {what}\n" for short, name, value, what in OPTIONS
-    ]
+    options = _rows(OPTIONS)
     commands = [f"  {f'noahpy {name} {args}':37} {what}\n" for name, args, what in COMMANDS]
     return (
         "usage: noahpy [options] [--] PROGRAM [ARGS...]\n"
