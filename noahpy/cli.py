@@ -25,27 +25,29 @@ OPTIONS = (
     ("", "--engine", "NAME", "kvm: a VM, sim: a simulated CPU, auto: what there is"),
     ("-q", "--quiet", "", "do not say that the CPU is simulated"),
     ("", "--cpu", "MODEL", "x86-64-v1 to -v4 or host, then ,+FEATURE, ,-FEATURE"),
-    ("", "--count-instructions", "", "say at the end how many each process executed"),
-    ("", "--trace", "blocks", "write each block of code that is executed"),
-    ("", "--coverage", "FORM", "lcov, drcov: write what lines or blocks are executed"),
-    ("-o", "--output", "FILE", "where the trace, coverage or counts (JSON) go"),
+    ("-o", "--output", "FILE", "where what is traced or measured goes"),
     ("", "--no-aslr", "", "put PROGRAM at the same addresses in every run"),
     ("", "--no-fast", "", "serve every system call in Python, none in C"),
     ("-h", "--help", "", "print this and exit"),
     ("-V", "--version", "", "print the version and exit"),
 )
-# Options on pages of their own, which `noahpy help PAGE` prints.
-PAGES = {
-    "roots": (
-        ("", "--root", "TREE", "PROGRAM's root: a folder, a tar file or an OCI layout"),
-        ("", "--bind", "SRC:DST[:ro]", "show SRC of this machine as DST in the tree"),
-        ("", "--overlay", "DIR", "keep changes of the tree in DIR, or in memory"),
-        ("", "--user", "USER[:GROUP]", "run PROGRAM as this user of the tree"),
-        ("", "--hostname", "NAME", "what PROGRAM finds as the machine's name"),
-        ("", "--read-only", "", "let nothing in the tree be changed"),
-        ("", "--no-network", "", "no network but a loopback of PROGRAM's own"),
-    ),
-}
+# The same, each with a page of help of its own.
+MEASURING = (
+    ("", "--count-instructions", "", "say at the end how many each process executed"),
+    ("", "--trace", "blocks", "write each block of code that is executed"),
+    ("", "--coverage", "FORM", "lcov, drcov: write what lines or blocks are executed"),
+)
+ROOTS = (
+    ("", "--root", "TREE", "PROGRAM's root: a folder, a tar file or an OCI layout"),
+    ("", "--bind", "SRC:DST[:ro]", "show SRC of this machine as DST in the tree"),
+    ("", "--overlay", "DIR", "keep changes of the tree in DIR, or in memory"),
+    ("", "--user", "USER[:GROUP]", "run PROGRAM as this user of the tree"),
+    ("", "--hostname", "NAME", "what PROGRAM finds as the machine's name"),
+    ("", "--read-only", "", "let nothing in the tree be changed"),
+    ("", "--no-network", "", "no network but a loopback of PROGRAM's own"),
+)
+PAGES = {"measuring": MEASURING, "roots": ROOTS}
+ALL_OPTIONS = (*OPTIONS, *MEASURING, *ROOTS)
 # What an option's value may be, where that is one of a few words.
 CHOICES = {"--engine": ("kvm", "sim", "auto"), "--trace": ("blocks",), "--coverage": ("lcov", "drcov")}
 # Name, possible first arguments, what it does.
@@ -53,11 +55,10 @@ COMMANDS = (
     ("doctor", "[--json]", "say whether programs can run here"),
     ("processes", "", "list who runs in noahpy"),
     ("completion", "bash|zsh|fish", "print the shell's completion"),
+    ("help", "|".join(PAGES), "more options: to watch, to limit"),
     ("compat", "busybox|coreutils|bash", "run others' tests, compare with native"),
-    ("help", "|".join(PAGES), "print more options: trees and limits"),
 )
 _INSIDE = "--inside"  # noahpy's own: the descriptor of the process that holds the tree
-_ALL_OPTIONS = (*OPTIONS, *(row for page in PAGES.values() for row in page), ("", _INSIDE, "FD", ""))
 _HARMLESS = {"PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED", "PYTHONIOENCODING", "PYTHONSTARTUP", "PYTHONUNBUFFERED", "PYTHONUTF8"}
 _DEFAULT_PATH = b"/bin:/usr/bin"  # of execvp(3) where PATH is not set
 
@@ -89,7 +90,7 @@ class Options:
         self.inside = -1
 
     def limit(self, option: str, value: str) -> None:
-        """Take over an option of PAGES["roots"]."""
+        """Take over an option of ROOTS."""
         if option == _INSIDE:
             self.inside = int(value)
             return
@@ -168,7 +169,7 @@ def _main(args: list[str]) -> int:
             options.aslr = False
         elif option == "--no-fast":
             options.fast = False
-        elif option in (_INSIDE, *(row[1] for row in PAGES["roots"])):
+        elif option in (_INSIDE, *(row[1] for row in ROOTS)):
             options.limit(option, value)
         else:
             _restore_sigpipe()
@@ -233,15 +234,15 @@ def _command(name: str, args: list[str]) -> int:
         from . import doctor
 
         return doctor.main(as_json=bool(args))
+    if name == "help":
+        if len(args) != 1 or args[0] not in PAGES:
+            raise _usage(f"help is about {', '.join(PAGES)}")
+        sys.stdout.write("".join(_rows(PAGES[args[0]])))
+        return 0
     if name == "compat":
         from .compat import command
 
         return command.main(args)
-    if name == "help":
-        if len(args) != 1 or args[0] not in PAGES:
-            raise _usage(f"help needs the page: {', '.join(PAGES)}")
-        sys.stdout.write(page_text(args[0]))
-        return 0
     from . import completion
 
     if len(args) != 1 or args[0] not in completion.SHELLS:
@@ -263,7 +264,7 @@ def parse(args: list[str]) -> tuple[list[tuple[str, str]], list[str]]:
         else:
             flag, value = word[:2], word[2:]
             attached = value
-        option = next((row for row in _ALL_OPTIONS if flag in row[:2]), None)
+        option = next((row for row in (*ALL_OPTIONS, ("", _INSIDE, "FD", "")) if flag in row[:2]), None)
         if option is None or (attached and not option[2]):
             raise _usage(f"unknown option {word}")
         if option[2] and not attached:
@@ -305,30 +306,25 @@ def environment() -> list[bytes]:
     return block.removesuffix(b"\0").split(b"\0") if block else []
 
 
-def _rows(options: tuple[tuple[str, str, str, str], ...]) -> list[str]:
-    return [
-        f"  {short + ',' if short else '   '} {f'{name} {value}'.strip():20} {what}\n" for short, name, value, what in options
-    ]
-
-
-def page_text(page: str) -> str:
-    """What `noahpy help PAGE` prints."""
-    return f"noahpy [options] PROGRAM: more options, of which docs/{page}.md tells\n\n{''.join(_rows(PAGES[page]))}"
-
-
 def help_text() -> str:
     """What --help prints: at most 24 lines of 79 columns."""
-    options = _rows(OPTIONS)
     commands = [f"  {f'noahpy {name} {args}':37} {what}\n" for name, args, what in COMMANDS]
     return (
         "usage: noahpy [options] [--] PROGRAM [ARGS...]\n"
         "Runs a Linux program in a virtual machine that holds no kernel.\n"
         "\n"
-        f"{''.join(options)}"
+        f"{''.join(_rows(OPTIONS))}"
         f"{''.join(commands)}"
         "\n"
         "Ends as PROGRAM does, or by 125 noahpy failed, 126 not runnable, 127 not found.\n"
     )
+
+
+def _rows(options: tuple[tuple[str, str, str, str], ...]) -> list[str]:
+    forms = [f"{name} {value}".strip() for _, name, value, _ in options]
+    width = max(map(len, forms))
+    rows = zip(options, forms, strict=True)
+    return [f"  {short + ',' if short else '   '} {form:{width}} {what}\n" for (short, _, _, what), form in rows]
 
 
 def version_text() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .cli import CHOICES, COMMANDS, OPTIONS
+from .cli import ALL_OPTIONS, CHOICES, COMMANDS
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -13,7 +13,7 @@ def script(shell: str) -> str:
 
 
 def _forms(takes_value: bool) -> list[str]:
-    return [form for short, name, value, _ in OPTIONS if bool(value) == takes_value for form in (short, name) if form]
+    return [form for short, name, value, _ in ALL_OPTIONS if bool(value) == takes_value for form in (short, name) if form]
 
 
 def _words(args: str) -> str:
@@ -83,7 +83,7 @@ complete -F _noahpy noahpy
 
 def _zsh() -> str:
     rows = []
-    for short, name, value, what in OPTIONS:
+    for short, name, value, what in ALL_OPTIONS:
         forms = f"'({short} {name})'{{{short},{name}}}" if short else f"'{name}'"
         words = " ".join(CHOICES.get(name, ()))
         action = f"({words})" if words else "_files" if value == "FILE" else ""
@@ -117,7 +117,7 @@ if [[ $funcstack[1] == _noahpy ]]; then _noahpy "$@"; else compdef _noahpy noahp
 def _fish() -> str:
     specs = []
     lines = []
-    for short, name, value, what in OPTIONS:
+    for short, name, value, what in ALL_OPTIONS:
         specs.append(f"{f'{short[1:]}/' if short else ''}{name[2:]}{'=+' if value else ''}")
         forms = f"-s {short[1:]} -l {name[2:]}" if short else f"-l {name[2:]}"
         words = " ".join(CHOICES.get(name, ()))

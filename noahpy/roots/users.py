@@ -46,7 +46,7 @@ class Mapping:
         if self.helped:
             for helper, extents in (("newuidmap", self.users), ("newgidmap", self.groups)):
                 words = [str(number) for extent in extents for number in extent]
-                done = subprocess.run([helper, str(pid), *words], capture_output=True, text=True)
+                done = subprocess.run([helper, str(pid), *words], capture_output=True, text=True, check=False)
                 if done.returncode:
                     raise OSError(0, done.stderr.partition("\n")[0] or f"{helper} fails")
             return

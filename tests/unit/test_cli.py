@@ -191,16 +191,16 @@ def test_a_defect_shows_one_line_and_where_to_look(started, fails, monkeypatch):
 
 
 def test_help_fits_a_screen_and_names_everything(capsys):
-    for flag in ("-h", "--help"):
+    for args in (["-h"], ["--help"], *(["help", page] for page in cli.PAGES)):
         with pytest.raises(SystemExit) as caught:
-            cli.main([flag])
+            cli.main(args)
         assert caught.value.code == 0
         lines = capsys.readouterr().out.splitlines()
         assert len(lines) < 24
         assert max(map(len, lines)) < 80
         text = "\n".join(lines)
-        assert all(form in text for row in cli.OPTIONS for form in row[:3])
-        assert all(name in text for name, _, _ in cli.COMMANDS)
+        assert all(form in text for row in cli.PAGES.get(args[-1], cli.OPTIONS) for form in row[:3])
+        assert args[0] == "help" or all(name in text for name, _, _ in cli.COMMANDS)
 
 
 def test_a_native_part_that_is_not_built(fails, monkeypatch):
@@ -263,7 +263,7 @@ def test_a_guests_python_variables_do_not_change_noahpy(tmp_path):
 @pytest.mark.parametrize(
     ("words", "offers"),
     [
-        (["--no"], {"--no-aslr", "--no-fast"}),
+        (["--no"], {"--no-aslr", "--no-fast", "--no-network"}),
         (["doctor", ""], {"--json"}),
         (["completion", ""], {"bash", "zsh", "fish"}),
         (["compat", ""], set(SUITES)),
