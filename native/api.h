@@ -142,6 +142,7 @@ enum { ENGINE_KVM, ENGINE_SIM };
 /* Opens an engine: KVM's device, or the library of Unicorn, which simulates a CPU. 0, or negative errno: engine_error()
  * says what it was about. */
 int engine_open(int kind, const char *path);
+int engine_is_open(void);
 
 struct cpuid_entry { /* struct kvm_cpuid_entry2 */
     uint32_t function, index, flags, eax, ebx, ecx, edx, padding[3];

@@ -41,6 +41,8 @@ int engine_open(int kind, const char *path) {
     return error;
 }
 
+int engine_is_open(void) { return engine_ != NULL; }
+
 struct cpuid_entry *engine_cpuid(int *count) {
     return engine_->cpuid(count);
 }

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from .cpu import Cpu
     from .instrument import Instrument
+    from .roots.policy import Policy
     from .strace.options import Options as StraceOptions
 
 # Short form, long form, its value's name, what it does.
@@ -49,8 +50,17 @@ MEASURING = (
     ("", "--trace", "blocks", "write each block of code that is executed"),
     ("", "--coverage", "FORM", "lcov, drcov: write what lines or blocks are executed"),
 )
-PAGES = {"tracing": TRACING, "measuring": MEASURING}
-ALL_OPTIONS = (*OPTIONS, *TRACING, *MEASURING)
+ROOTS = (
+    ("", "--root", "TREE", "PROGRAM's root: a folder, a tar file or an OCI layout"),
+    ("", "--bind", "SRC:DST[:ro]", "show SRC of this machine as DST in the tree"),
+    ("", "--overlay", "DIR", "keep changes of the tree in DIR, or in memory"),
+    ("", "--user", "USER[:GROUP]", "run PROGRAM as this user of the tree"),
+    ("", "--hostname", "NAME", "what PROGRAM finds as the machine's name"),
+    ("", "--read-only", "", "let nothing in the tree be changed"),
+    ("", "--no-network", "", "no network but a loopback of PROGRAM's own"),
+)
+PAGES = {"tracing": TRACING, "measuring": MEASURING, "roots": ROOTS}
+ALL_OPTIONS = (*OPTIONS, *TRACING, *MEASURING, *ROOTS)
 # What an option's value may be, where that is one of a few words. A value in brackets may be left out.
 CHOICES = {"--engine": ("kvm", "sim", "auto"), "--trace": ("blocks",), "--coverage": ("lcov", "drcov"), "--strace": ("json",)}
 # Name, possible first arguments, what it does.
@@ -58,9 +68,10 @@ COMMANDS = (
     ("doctor", "[--json]", "say whether programs can run here"),
     ("processes", "", "list who runs in noahpy"),
     ("completion", "bash|zsh|fish", "print the shell's completion"),
-    ("help", "tracing|measuring", "more options: to watch a program"),
+    ("help", "|".join(PAGES), "more options: to watch, to limit"),
     ("compat", "busybox|coreutils|bash|python", "run the tests of others"),
 )
+_INSIDE = "--inside"  # noahpy's own: the descriptor of the process that holds the tree
 _HARMLESS = {"PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED", "PYTHONIOENCODING", "PYTHONSTARTUP", "PYTHONUNBUFFERED", "PYTHONUTF8"}
 _DEFAULT_PATH = b"/bin:/usr/bin"  # of execvp(3) where PATH is not set
 
@@ -73,14 +84,23 @@ def isolate() -> None:
         os.execve(sys.executable, [sys.executable, "-E", *sys.argv], dict(pairs))
 
 
+# Options that are kept as they are given, and those that say one thing: the attributes of Options.
+_KEPT = {"--argv0": "argv0", "--engine": "engine", "--coverage": "coverage", "--output": "output"}
+_SAID = {
+    "--count-instructions": ("counts", True),
+    "--trace": ("trace", True),
+    "--quiet": ("quiet", True),
+    "--no-aslr": ("aslr", False),
+    "--no-fast": ("fast", False),
+}
+
+
 class Options:
     """How the guest is run."""
 
-    __slots__ = (
-        "aslr", "engine", "fast", "quiet", "cpu", "counts", "trace", "coverage", "output", "tracing", "strace", "instruments",
-    )  # fmt: skip
-
     def __init__(self) -> None:
+        self.envp = environment()
+        self.argv0: str | None = None
         self.aslr = True
         self.engine = "auto"
         self.fast = True
@@ -93,6 +113,42 @@ class Options:
         self.tracing: list[tuple[str, str]] = []  # those of TRACING that were given
         self.strace: StraceOptions | None = None  # what they mean
         self.instruments: list[Instrument] = []
+        self.policy: Policy | None = None  # a tree of its own, limits (noahpy/roots)
+        self.inside = -1
+
+    def set(self, option: str, value: str) -> None:
+        """Take over an option. CannotRun: its value is none."""
+        if value and value not in CHOICES.get(option, (value,)):
+            raise _usage(f"{option} is {', '.join(CHOICES[option])}, not '{value}'")
+        if option in _KEPT:
+            setattr(self, _KEPT[option], value)
+        elif option in _SAID:
+            setattr(self, *_SAID[option])
+        elif option == "--env":
+            name, equals, _ = value.partition("=")
+            if not (name and equals):
+                raise _usage(f"--env needs VAR=VALUE, not '{value}'")
+            self.envp = [*_without(self.envp, name), os.fsencode(value)]
+        elif option == "--unset":
+            self.envp = _without(self.envp, value)
+        elif option == "--cpu":
+            from .cpu import Cpu
+
+            self.cpu = Cpu(value)
+        elif option in [row[1] for row in TRACING]:
+            self.tracing.append((option, value))
+        else:
+            self.limit(option, value)
+
+    def limit(self, option: str, value: str) -> None:
+        """Take over an option of ROOTS."""
+        if option == _INSIDE:
+            self.inside = int(value)
+            return
+        from .roots.policy import Policy
+
+        self.policy = self.policy or Policy()
+        self.policy.set(option, value)
 
     def measures(self) -> bool:
         """Whether it is to be told what the program executes."""
@@ -141,54 +197,37 @@ def obey(args: list[str], instruments: Iterable[Instrument] = ()) -> int:
     given, words = parse(args)
     options = Options()
     options.instruments += instruments
-    envp = environment()
-    argv0 = None
     for option, value in given:
-        if value and value not in CHOICES.get(option, (value,)):
-            raise _usage(f"{option} is {', '.join(CHOICES[option])}, not '{value}'")
-        if option == "--env":
-            name, equals, _ = value.partition("=")
-            if not (name and equals):
-                raise _usage(f"--env needs VAR=VALUE, not '{value}'")
-            envp = [*_without(envp, name), os.fsencode(value)]
-        elif option == "--unset":
-            envp = _without(envp, value)
-        elif option == "--argv0":
-            argv0 = value
-        elif option == "--cpu":
-            from .cpu import Cpu
-
-            options.cpu = Cpu(value)
-        elif option == "--engine":
-            options.engine = value
-        elif option == "--count-instructions":
-            options.counts = True
-        elif option == "--trace":
-            options.trace = True
-        elif option == "--coverage":
-            options.coverage = value
-        elif option in [row[1] for row in TRACING]:
-            options.tracing.append((option, value))
-        elif option == "--output":
-            options.output = value
-        elif option == "--quiet":
-            options.quiet = True
-        elif option == "--no-aslr":
-            options.aslr = False
-        elif option == "--no-fast":
-            options.fast = False
-        else:
+        if option in ("--help", "--version"):
             _restore_sigpipe()
             sys.stdout.write(help_text() if option == "--help" else version_text())
             return 0
+        options.set(option, value)
     if not words:
         raise _usage("which program?")
     options.check()
+    if options.policy:
+        _enter(options.policy, options)
     argv = [os.fsencode(word) for word in words]
-    program = find(argv[0], envp)
-    if argv0 is not None:
-        argv[0] = os.fsencode(argv0)
-    return _run(program, argv, envp, options)
+    program = find(argv[0], options.envp)
+    if options.argv0 is not None:
+        argv[0] = os.fsencode(options.argv0)
+    return _run(program, argv, options.envp, options)
+
+
+def _enter(policy: Policy, options: Options) -> None:
+    """Go on in the tree; the noahpy that was called does not, but waits for the one that it starts there."""
+    from . import image, roots
+
+    if options.inside < 0:
+        roots.confine(policy)
+    from . import run  # noqa: F401  with all that it imports, while the files are in reach
+    from .engine import kvm
+
+    if not image.used():
+        image.import_all()
+    kvm.open_engine(options.engine, quiet=options.quiet)
+    roots.join(options.inside, policy)
 
 
 def _run(program: bytes, argv: list[bytes], envp: list[bytes], options: Options) -> NoReturn:
@@ -257,7 +296,7 @@ def parse(args: list[str]) -> tuple[list[tuple[str, str]], list[str]]:
         else:
             flag, value = word[:2], word[2:]
             attached = value
-        option = next((row for row in ALL_OPTIONS if flag in row[:2]), None)
+        option = next((row for row in (*ALL_OPTIONS, ("", _INSIDE, "FD", "")) if flag in row[:2]), None)
         if option and attached and not option[2] and not word.startswith("--"):  # -qtT
             words.insert(0, f"-{value}")
             attached = value = ""
