@@ -15,7 +15,8 @@ r"""The files that a command really reads, with all that it starts.
           1 a
           2 b
 
-A build's true inputs: what its make file should name, what a container has to hold. They are told on stderr, those below this directory last.
+A build's true inputs: what its make file should name, what a container has to hold. They are told on stderr, those below this
+directory last.
 """
 
 import os
