@@ -60,7 +60,7 @@ for compiler in {compilers}; do
     chmod +x $compiler
 done
 export LAB_RESULTS=/share/guest
-python3 -m pytest -q --no-summary --color=no -p tests.lab.emulator --timeout 1800 -n {workers} {tests}
+python3 -m pytest -q --no-summary --color=no -p tests.lab.emulator --timeout 1800 {tests}
 busybox="{busybox}"
 [ -z "$busybox" ] || noahpy compat busybox --cache {suites} --jobs {cpus} --timeout 1800 --report /share/busybox.json $busybox
 """
@@ -140,7 +140,6 @@ def _run(parts: Parts, options: argparse.Namespace, machine: Machine) -> tuple[l
         "busybox": " ".join(f"--tests {applet}" for applet in options.busybox),
         "compilers": " ".join(shlex.quote(path) for name in COMPILERS if (path := shutil.which(name))),
         "cpus": machine.cpus,
-        "workers": machine.cpus if machine.cpus > 1 else 0,
         "path": shlex.quote(os.environ["PATH"]),
         "patience": PATIENCE,
         "repository": shlex.quote(str(REPOSITORY)),
