@@ -4,34 +4,19 @@ from __future__ import annotations
 
 from ..errors import LinuxError
 from ..syscall import SYS, forward, syscall
-from ..types import Flags, In, Int, Pid, Ptr, Size, UInt, ULong
+from ..types import Flags, FutexTimeout, In, Int, Pid, Ptr, Size, UInt, ULong
 from ..uapi.errno import EINVAL, EPERM
-from ..uapi.futex import (
-    FUTEX_CMD_MASK,
-    FUTEX_LOCK_PI,
-    FUTEX_LOCK_PI2,
-    FUTEX_WAIT,
-    FUTEX_WAIT_BITSET,
-    FUTEX_WAIT_REQUEUE_PI,
-    FUTEX_WAITV_MAX,
-    FutexOperation,
-)
+from ..uapi.futex import FUTEX_WAITV_MAX, FutexOperation
 from ..uapi.structs import FutexWaitv, RobustListHead, Timespec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..task import Task
 
-_WITH_TIMEOUT = frozenset((FUTEX_WAIT, FUTEX_LOCK_PI, FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI, FUTEX_LOCK_PI2))
 
-
-@syscall(restart=SYS)
-def futex(task: Task, uaddr: Ptr, futex_op: Flags[FutexOperation], val: UInt, timeout: ULong, uaddr2: Ptr, val3: UInt) -> int:
+@forward(restart=SYS)
+def futex(uaddr: Ptr, futex_op: Flags[FutexOperation], val: UInt, timeout: FutexTimeout, uaddr2: Ptr, val3: UInt) -> None:
     """Wait for, wake and hand over waiters at a word of memory."""
-    address = task.mm.host_address
-    operation = futex_op & FUTEX_CMD_MASK
-    host_timeout = address(timeout) if operation in _WITH_TIMEOUT else timeout  # there it is `val2`, a number
-    return task.host.futex(address(uaddr), futex_op, val, host_timeout, address(uaddr2), val3)
 
 
 @forward(restart=SYS)
