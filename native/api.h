@@ -179,7 +179,7 @@ double engine_exit_cost(int rounds);
 
 /* ---- Fast paths (fast.c) --------------------------------------------------------------------------------------------- */
 
-enum { ARG_VALUE, ARG_FD, ARG_POINTER, ARG_PATH, ARG_IOVEC };
+enum { ARG_VALUE, ARG_FD, ARG_POINTER, ARG_PATH, ARG_IOVEC, ARG_FUTEX };
 /* Lets C finish call `number`, whose arguments are of these kinds, by handing it to the host, where none of them is something
  * that Python must look at: a hidden descriptor, a path that may lead to a view of /proc. `opens`: its result is a
  * descriptor, for which the same holds. */
