@@ -27,11 +27,11 @@ def begin(options: Options, path: str, program: bytes, argv: list[bytes], envp: 
         out = output(path)
         ring = no_stream(os.memfd_create("noahpy-ring"))
         os.ftruncate(ring, ffi.sizeof("struct ring"))
-        calls, wake = socket.socketpair()
-        make(lambda: _work(options, ring, calls, out, _execve(options, program, argv, envp)), {ring, calls.fileno(), out})
+        calls, wake = [no_stream(end.detach()) for end in socket.socketpair()]
+        make(lambda: _work(options, ring, calls, out, _execve(options, program, argv, envp)), {ring, calls, out})
     except OSError as error:
         raise CannotRun(f"--strace: {error.strerror}") from error
-    calls.close()
+    os.close(calls)
     if out != 2:
         os.close(out)
     for call in options.calls():
@@ -39,10 +39,10 @@ def begin(options: Options, path: str, program: bytes, argv: list[bytes], envp: 
         _check(lib.watch_call(call.number, ffi.new("struct watch_item[]", found), len(found)))
     if options.only is None:
         lib.watch_call(-1, ffi.NULL, 0)
-    _check(lib.watch(ring, no_stream(wake.detach())))
+    _check(lib.watch(ring, wake))
 
 
-def _work(options: Options, fd: int, calls: socket.socket, out: int, first: list[str]) -> None:
+def _work(options: Options, fd: int, calls: int, out: int, first: list[str]) -> None:
     work = Clerk(Ring(fd), out)
     kind = Records if options.form == "json" else Lines
     work.work(kind(options, Declarations(lazy=False), first, work.text.append), calls)

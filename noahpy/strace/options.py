@@ -79,7 +79,7 @@ class Options:
             kind, words = "trace", text
         if kind in ("t", "trace"):
             if self.only is not None:
-                raise CannotRun(f"-e trace= is given twice; one list has them all: -e trace=A,B (the second is '{words}')")
+                raise CannotRun(f"-e trace= is given twice; one list has them all: -e trace=A,B (then '{words}')")
             self.only = _names(words)
         elif kind == "status":
             self._keep({word for word in words.split(",") if _checked(word, STATUSES, "status")}, f"-e {text}")
