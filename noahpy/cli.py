@@ -49,16 +49,18 @@ MEASURING = (
     ("", "--trace", "blocks", "write each block of code that is executed"),
     ("", "--coverage", "FORM", "lcov, drcov: write what lines or blocks are executed"),
 )
-PAGES = {"tracing": TRACING, "measuring": MEASURING}
-ALL_OPTIONS = (*OPTIONS, *TRACING, *MEASURING)
+HOOKS = (("", "--script", "FILE", "Python whose hooks see and change system calls"),)
+PAGES = {"tracing": TRACING, "measuring": MEASURING, "hooks": HOOKS}
+ALL_OPTIONS = (*OPTIONS, *TRACING, *MEASURING, *HOOKS)
 # What an option's value may be, where that is one of a few words. A value in brackets may be left out.
 CHOICES = {"--engine": ("kvm", "sim", "auto"), "--trace": ("blocks",), "--coverage": ("lcov", "drcov"), "--strace": ("json",)}
+_AS_GIVEN = ("--engine", "--coverage", "--output", "--script")  # fields of Options
 # Name, possible first arguments, what it does.
 COMMANDS = (
     ("doctor", "[--json]", "say whether programs can run here"),
     ("processes", "", "list who runs in noahpy"),
     ("completion", "bash|zsh|fish", "print the shell's completion"),
-    ("help", "tracing|measuring", "more options: to watch a program"),
+    ("help", "tracing|measuring|hooks", "more options"),
     ("compat", "busybox|coreutils|bash", "run others' tests, compare with native"),
 )
 _HARMLESS = {"PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED", "PYTHONIOENCODING", "PYTHONSTARTUP", "PYTHONUNBUFFERED", "PYTHONUTF8"}
@@ -77,7 +79,8 @@ class Options:
     """How the guest is run."""
 
     __slots__ = (
-        "aslr", "engine", "fast", "quiet", "cpu", "counts", "trace", "coverage", "output", "tracing", "strace", "instruments",
+        "aslr", "engine", "fast", "quiet", "cpu", "counts", "trace", "coverage", "output", "tracing", "strace", "script",
+        "instruments",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -92,6 +95,7 @@ class Options:
         self.output = ""
         self.tracing: list[tuple[str, str]] = []  # those of TRACING that were given
         self.strace: StraceOptions | None = None  # what they mean
+        self.script = ""
         self.instruments: list[Instrument] = []
 
     def measures(self) -> bool:
@@ -159,18 +163,14 @@ def obey(args: list[str], instruments: Iterable[Instrument] = ()) -> int:
             from .cpu import Cpu
 
             options.cpu = Cpu(value)
-        elif option == "--engine":
-            options.engine = value
+        elif option in _AS_GIVEN:
+            setattr(options, option[2:], value)
         elif option == "--count-instructions":
             options.counts = True
         elif option == "--trace":
             options.trace = True
-        elif option == "--coverage":
-            options.coverage = value
         elif option in [row[1] for row in TRACING]:
             options.tracing.append((option, value))
-        elif option == "--output":
-            options.output = value
         elif option == "--quiet":
             options.quiet = True
         elif option == "--no-aslr":
@@ -203,6 +203,10 @@ def _run(program: bytes, argv: list[bytes], envp: list[bytes], options: Options)
             from . import strace
 
             strace.begin(options.strace, options.output, program, argv, envp)
+        if options.script:
+            from .hooks import script
+
+            options.instruments.append(script.begin(options.script))
         run.start(program, argv, envp, options)
     except LinuxError as error:
         why = getattr(error, "explanation", None) or os.strerror(error.errno)

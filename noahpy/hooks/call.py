@@ -240,7 +240,8 @@ class Event:
 
     `name` and `value` are: fork, of a new process: its parent. exec, of one that has begun another program: 0. thread, of a
     new thread: 0. exit, of a process that ends: the status, or None if it was killed, when its memory is gone. signal,
-    of a thread whose handler runs next: the signal's number.
+    of a thread whose handler runs next: the signal's number. end, of the first process of all, when it is the last one and
+    ends, or when the last one has ended: 0.
     """
 
     def __init__(self, task: Task, name: str, value: int | None) -> None:

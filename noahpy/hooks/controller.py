@@ -44,11 +44,16 @@ class Controller:
         self._selector = DefaultSelector()
         self._declared = Declarations(lazy=False)
         self._living: set[int] = set()  # processes that are to tell of their end
+        self._first: Task
+        self._ended = False
 
     def begin(self) -> Mapping[str, object]:
         """Say what is to be watched, and wait for the first thread: what it is, or why there is none."""
         self._announce.send(marshal.dumps(self._hooks.wanted()))
-        return self._welcome() or {}
+        hello = self._welcome() or {}
+        if "pid" not in hello:
+            self.close()
+        return hello
 
     def serve(self) -> None:
         """Until the tree's end."""
@@ -57,6 +62,8 @@ class Controller:
             for key, _ in self._selector.select():
                 key.data()
         self.close()
+        with self._lock:
+            self._end(self._first)
 
     def close(self) -> None:
         """Let go of what is left."""
@@ -71,6 +78,8 @@ class Controller:
         hello: dict[str, object] = marshal.loads(data)  # noqa: S302  our own
         if fds:
             thread = Thread(socket.socket(fileno=fds[0]), hello)
+            if not hasattr(self, "_first"):
+                self._first = thread.task
             self._selector.register(thread.socket, EVENT_READ, lambda: self._hear(thread))
             if "exit" in self._hooks.events and thread.task.pid not in self._living:
                 self._living.add(thread.task.pid)
@@ -94,8 +103,14 @@ class Controller:
 
         self._selector.register(process, EVENT_READ, ended)
 
+    def _end(self, task: Task) -> None:
+        """Of the tree: once, before its last process ends if that is the first one, too."""
+        if not self._ended:
+            self._ended = True
+            self._mourn(Event(task, "end", 0))
+
     def _mourn(self, event: Event) -> None:
-        for hook in self._hooks.events["exit"]:
+        for hook in self._hooks.events.get(event.name, ()):
             try:
                 self._ask(hook, event)
             except (HookFailed, Errno, Gone):  # nobody is left to suffer from it
@@ -146,10 +161,15 @@ class Controller:
             thread.say(wire.GO_ON, delay, 0, wire.WORDS.pack(*call.args.words))
 
     def _serve_event(self, thread: Thread, event: Event) -> None:
-        if event.name == "exit":
-            self._living.discard(thread.task.pid)
-        for hook in self._hooks.events.get(event.name, ()):
-            self._ask(hook, event)
+        task = event.task
+        if event.name == "end":
+            if tree.members(task.pid) == [task.pid]:
+                self._end(task)
+        else:
+            if event.name == "exit":
+                self._living.discard(task.pid)
+            for hook in self._hooks.events[event.name]:
+                self._ask(hook, event)
         thread.say(wire.GO_ON, 0, 0, wire.WORDS.pack(*[0] * 6))
 
     def _ask(self, hook: Callable[[Any], object], what: Call | Event) -> None:

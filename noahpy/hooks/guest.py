@@ -64,7 +64,7 @@ class Watch(Instrument):
 
     def refuse(self, error: CannotRun) -> None:
         """The program can't be run."""
-        os.write(self._announce, marshal.dumps({"refused": str(error), "status": error.status}))
+        os.write(self._announce, wire.refusal(error))
 
     # ---- What becomes of threads ----
 
@@ -72,6 +72,9 @@ class Watch(Instrument):
         if self._place < 0:  # the first one of all
             self._place = lib.hidden_keep(self._announce)
             self._channel(task)
+            self._first = os.getpid()
+            if "end" in self._events:
+                lib.fast_linger(self._first)
         else:
             self._tell(task, "thread")
 
@@ -94,6 +97,8 @@ class Watch(Instrument):
 
     def ending(self, task: Task, status: int) -> None:
         self._tell(task, "exit", status)
+        if os.getpid() == self._first:
+            self._tell(task, "end")
 
     def _close(self, channel: Channel | None) -> None:
         """With the descriptors' lock held."""

@@ -35,8 +35,8 @@ _START = f"import sys; sys.path[0] = {_ROOT!r}; from noahpy.hooks.start import m
 class Hooks:
     """Which functions are to be asked about which calls."""
 
-    def __init__(self, kills: bool) -> None:
-        self.kills = kills  # a hook that fails ends the guest
+    def __init__(self) -> None:
+        self.kills = True  # a hook that fails ends the guest
         self.events: dict[str, list[Callable[[Event], object]]] = {}
         self._before: dict[int, list[Callable[[Call], object]]] = {}
         self._after: dict[int, list[Callable[[Call], object]]] = {}
@@ -66,11 +66,21 @@ class VM:
     """
 
     def __init__(self, *options: str, on_error: Literal["kill", "continue"] = "kill") -> None:
-        if on_error not in ("kill", "continue"):
-            raise ValueError(f"on_error is kill or continue, not {on_error!r}")
         self.options = options
-        self._hooks = Hooks(on_error == "kill")
-        self._lock = Lock()
+        self.hooks = Hooks()
+        self.lock = Lock()  # held while a hook runs
+        self.on_error = on_error
+
+    @property
+    def on_error(self) -> Literal["kill", "continue"]:
+        """What becomes of a program when a hook fails."""
+        return "kill" if self.hooks.kills else "continue"
+
+    @on_error.setter
+    def on_error(self, choice: Literal["kill", "continue"]) -> None:
+        if choice not in ("kill", "continue"):
+            raise ValueError(f"on_error is kill or continue, not {choice!r}")
+        self.hooks.kills = choice == "kill"
 
     def on(self, *calls: str, after: bool = False) -> Callable[[Hook], Hook]:
         """Have the decorated function asked about these calls, before each is made or after it; see linux_abi/callset.py.
@@ -80,18 +90,18 @@ class VM:
         numbers = frozenset(NUMBERS[name] for name in callset.names(",".join(calls)))
 
         def register(hook: Hook) -> Hook:
-            self._hooks.add(numbers, hook, after=after)
+            self.hooks.add(numbers, hook, after=after)
             return hook
 
         return register
 
-    def event(self, name: Literal["fork", "exec", "thread", "exit", "signal"]) -> Callable[[Watcher], Watcher]:
+    def event(self, name: Literal["fork", "exec", "thread", "exit", "signal", "end"]) -> Callable[[Watcher], Watcher]:
         """Have the decorated function told of such events; see noahpy.Event."""
         if name not in wire.EVENTS:
             raise ValueError(f"no event is named {name!r}, only {', '.join(wire.EVENTS)}")
 
         def register(hook: Watcher) -> Watcher:
-            self._hooks.events.setdefault(name, []).append(hook)
+            self.hooks.events.setdefault(name, []).append(hook)
             return hook
 
         return register
@@ -115,10 +125,9 @@ class VM:
         with theirs:
             command = [sys.executable, "-E", "-c", _START, str(theirs.fileno()), *self.options, "--", *argv]
             program = Program(command, env=env, cwd=cwd, stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=[theirs.fileno()])
-        controller = Controller(self._hooks, self._lock, ours)
+        controller = Controller(self.hooks, self.lock, ours)
         first = controller.begin()
         if "pid" not in first:
-            controller.close()
             program.communicate()
             raise CannotRun(first.get("refused", f"noahpy has ended with status {program.returncode}"), program.returncode)
         Thread(target=controller.serve, name="noahpy-hooks", daemon=True).start()
@@ -152,6 +161,9 @@ class VM:
         if check:
             result.check_returncode()
         return result
+
+
+vm = VM()  # whose hooks `noahpy --script` uses
 
 
 class Program(subprocess.Popen[bytes]):
