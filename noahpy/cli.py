@@ -49,7 +49,10 @@ MEASURING = (
     ("", "--trace", "blocks", "write each block of code that is executed"),
     ("", "--coverage", "FORM", "lcov, drcov: write what lines or blocks are executed"),
 )
-HOOKS = (("", "--script", "FILE", "Python whose hooks see and change system calls"),)
+HOOKS = (
+    ("", "--script", "FILE", "Python whose hooks see and change system calls"),
+    ("", "--inject", "SET:WHAT", "as strace: error=ENOSPC, signal=..., when=3+2, ..."),
+)
 PAGES = {"tracing": TRACING, "measuring": MEASURING, "hooks": HOOKS}
 ALL_OPTIONS = (*OPTIONS, *TRACING, *MEASURING, *HOOKS)
 # What an option's value may be, where that is one of a few words. A value in brackets may be left out.
@@ -165,6 +168,10 @@ def obey(args: list[str], instruments: Iterable[Instrument] = ()) -> int:
             options.cpu = Cpu(value)
         elif option in _AS_GIVEN:
             setattr(options, option[2:], value)
+        elif option == "--inject":
+            from .inject import injection
+
+            options.instruments.append(injection.asked(value))
         elif option == "--count-instructions":
             options.counts = True
         elif option == "--trace":
