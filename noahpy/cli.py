@@ -52,12 +52,25 @@ MEASURING = (
 HOOKS = (
     ("", "--script", "FILE", "Python whose hooks see and change system calls"),
     ("", "--inject", "SET:WHAT", "as strace: error=ENOSPC, signal=..., when=3+2, ..."),
+    ("", "--inject-each", "SET", "fail each call once, tell what PROGRAM mishandles"),
 )
 PAGES = {"tracing": TRACING, "measuring": MEASURING, "hooks": HOOKS}
 ALL_OPTIONS = (*OPTIONS, *TRACING, *MEASURING, *HOOKS)
 # What an option's value may be, where that is one of a few words. A value in brackets may be left out.
 CHOICES = {"--engine": ("kvm", "sim", "auto"), "--trace": ("blocks",), "--coverage": ("lcov", "drcov"), "--strace": ("json",)}
-_AS_GIVEN = ("--engine", "--coverage", "--output", "--script")  # fields of Options
+# Option -> the field of Options that gets its value, or what the option means.
+_FIELDS: dict[str, tuple[str, bool | None]] = {
+    "--engine": ("engine", None),
+    "--coverage": ("coverage", None),
+    "--output": ("output", None),
+    "--script": ("script", None),
+    "--inject-each": ("each", None),
+    "--count-instructions": ("counts", True),
+    "--trace": ("trace", True),
+    "--quiet": ("quiet", True),
+    "--no-aslr": ("aslr", False),
+    "--no-fast": ("fast", False),
+}
 # Name, possible first arguments, what it does.
 COMMANDS = (
     ("doctor", "[--json]", "say whether programs can run here"),
@@ -83,7 +96,7 @@ class Options:
 
     __slots__ = (
         "aslr", "engine", "fast", "quiet", "cpu", "counts", "trace", "coverage", "output", "tracing", "strace", "script",
-        "instruments",
+        "each", "instruments",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -99,6 +112,7 @@ class Options:
         self.tracing: list[tuple[str, str]] = []  # those of TRACING that were given
         self.strace: StraceOptions | None = None  # what they mean
         self.script = ""
+        self.each = ""  # the calls of --inject-each
         self.instruments: list[Instrument] = []
 
     def measures(self) -> bool:
@@ -166,24 +180,15 @@ def obey(args: list[str], instruments: Iterable[Instrument] = ()) -> int:
             from .cpu import Cpu
 
             options.cpu = Cpu(value)
-        elif option in _AS_GIVEN:
-            setattr(options, option[2:], value)
+        elif option in _FIELDS:
+            field, meaning = _FIELDS[option]
+            setattr(options, field, value if meaning is None else meaning)
         elif option == "--inject":
             from .inject import injection
 
             options.instruments.append(injection.asked(value))
-        elif option == "--count-instructions":
-            options.counts = True
-        elif option == "--trace":
-            options.trace = True
         elif option in [row[1] for row in TRACING]:
             options.tracing.append((option, value))
-        elif option == "--quiet":
-            options.quiet = True
-        elif option == "--no-aslr":
-            options.aslr = False
-        elif option == "--no-fast":
-            options.fast = False
         else:
             _restore_sigpipe()
             sys.stdout.write(help_text() if option == "--help" else version_text())
@@ -191,6 +196,11 @@ def obey(args: list[str], instruments: Iterable[Instrument] = ()) -> int:
     if not words:
         raise _usage("which program?")
     options.check()
+    if options.each:
+        from .inject import each
+
+        others = [f"{name}={value}" if value else name for name, value in given if name != "--inject-each"]
+        return each.main(options.each, others, words)
     argv = [os.fsencode(word) for word in words]
     program = find(argv[0], envp)
     if argv0 is not None:

@@ -146,8 +146,9 @@ class Call:
         self.is_made = result is not None
         self.waits = 0.0  # s, before the call or before its end
         call = declared.get(number)
-        self._types = dict(call.parameters) if call else {f"arg{i}": types.Arg for i in range(6)}
-        self.args = Arguments(list(words), self._types)
+        # Name -> what the argument is.
+        self.types = dict(call.parameters) if call else {f"arg{i}": types.Arg for i in range(6)}
+        self.args = Arguments(list(words), self.types)
         self._used = 0  # bytes of the place for what is set
 
     @property
@@ -160,7 +161,7 @@ class Call:
         self.waits += seconds
 
     def __getitem__(self, name: str) -> Any:
-        kind, value = self._types[self.args.known(name)], self.args[name]
+        kind, value = self.types[self.args.known(name)], self.args[name]
         if issubclass(kind, types.Flags):
             return Flags(value, kind.of)  # type: ignore[attr-defined]
         if not issubclass(kind, types.Ptr):
@@ -190,7 +191,7 @@ class Call:
         return int.from_bytes(memory.read(address, _size(what)), "little", signed=True)
 
     def __setitem__(self, name: str, value: Any) -> None:
-        kind = self._types[self.args.known(name)]
+        kind = self.types[self.args.known(name)]
         if isinstance(value, int):
             self._change(name, value)
             return
@@ -224,13 +225,13 @@ class Call:
         return address
 
     def __repr__(self) -> str:
-        args = ", ".join(f"{name}={self._shown(name)}" for name in self._types)
+        args = ", ".join(f"{name}={self._shown(name)}" for name in self.types)
         result = "" if self.result is None else f" = {f'-1 {self.error}' if self.error else self.result}"
         return f"{self.name}({args}){result}"
 
     def _shown(self, name: str) -> str:
         value = self[name]
-        if issubclass(self._types[name], types.Ptr) and (value is None or type(value) is int):
+        if issubclass(self.types[name], types.Ptr) and (value is None or type(value) is int):
             return hex(self.args[name])
         return repr(value)
 
