@@ -10,7 +10,6 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, Literal
 
 from linux_abi import callset
-from linux_abi.uapi.x86_64 import NUMBERS
 
 from ..errors import CannotRun
 from . import wire
@@ -41,7 +40,7 @@ class Hooks:
         self._before: dict[int, list[Callable[[Call], object]]] = {}
         self._after: dict[int, list[Callable[[Call], object]]] = {}
 
-    def add(self, numbers: frozenset[int], hook: Callable[[Call], object], *, after: bool) -> None:
+    def add(self, numbers: set[int], hook: Callable[[Call], object], *, after: bool) -> None:
         """Ask `hook` about these calls, behind those that there are."""
         table = self._after if after else self._before
         for number in numbers:
@@ -87,7 +86,7 @@ class VM:
 
         ValueError: there is no such call.
         """
-        numbers = frozenset(NUMBERS[name] for name in callset.names(",".join(calls)))
+        numbers = callset.numbers(",".join(calls))
 
         def register(hook: Hook) -> Hook:
             self.hooks.add(numbers, hook, after=after)

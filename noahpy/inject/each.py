@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from linux_abi import callset, types
 from linux_abi.uapi.fcntl import O_ACCMODE, O_CREAT, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY
-from linux_abi.uapi.x86_64 import NUMBERS
 
 from ..errors import CannotRun
 from ..hooks.call import Errno
@@ -95,7 +94,7 @@ def _content(path: str) -> bytes | None:
 class Trials:
     """The runs of one program, by the options `options`, with `error` the negative errno or result of calls that fail."""
 
-    def __init__(self, names: set[str], error: int, options: Sequence[str], argv: Sequence[str], stdin: bytes) -> None:
+    def __init__(self, names: str, error: int, options: Sequence[str], argv: Sequence[str], stdin: bytes) -> None:
         self._names = names
         self._error = error
         self._options = options
@@ -113,7 +112,7 @@ class Trials:
         killed: list[int] = []
         vm.on(*_NAMES_FILES)(self._files.watch)
 
-        @vm.on(*self._names)
+        @vm.on(self._names)
         def count(call: Call) -> None:
             calls.append(call.name)
             if len(calls) - 1 == failing:
@@ -175,9 +174,8 @@ def main(text: str, options: Sequence[str], argv: Sequence[str]) -> int:
     fault = parse(text if ":" in text else f"{text}:error=EIO")
     if fault.result is None or len(text.split(":")) > 2:
         raise CannotRun("--inject-each takes SET, SET:error=... or SET:retval=..., and nothing else")
-    names = {name for name, number in NUMBERS.items() if number in fault.calls}
     stdin = b"" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer.read()
-    trials = Trials(names, fault.result, options, argv, stdin)
+    trials = Trials(text.partition(":")[0], fault.result, options, argv, stdin)
     try:
         return _report(trials, fault.result)
     finally:

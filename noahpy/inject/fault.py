@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 from linux_abi import callset
 from linux_abi.uapi import errno, signals
-from linux_abi.uapi.x86_64 import NUMBERS
 
 from ..errors import CannotRun
 
@@ -53,7 +52,7 @@ def parse(text: str) -> Fault:
     """What an --inject says. CannotRun: it is wrong."""
     names, *words = text.split(":")
     try:
-        fault = Fault(frozenset(NUMBERS[name] for name in callset.names(names)))
+        fault = Fault(frozenset(callset.numbers(names)))
     except callset.UnknownName as error:
         raise CannotRun(f"--inject: {error}") from error
     given = set()
