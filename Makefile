@@ -16,7 +16,7 @@ COMPAT = $(BIN)/noahpy compat $(SUITE) --cache .cache/compat --expect tests/expe
 ASAN := .venv-asan
 
 .DELETE_ON_ERROR:
-.PHONY: help run build gen gen-check test test-all asan fuzz lab bench compat-busybox compat-coreutils compat-bash lint format clean always
+.PHONY: help run build gen gen-check test test-all asan fuzz lab bench compat-busybox compat-coreutils compat-bash compat-python lint format clean always
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -52,8 +52,8 @@ asan: ## guest tests with native/ under the address and undefined-behaviour sani
 fuzz: $(VENV)/tests ## every system call with hostile arguments, by a new seed (FUZZ="--seed N CALL...")
 	$(BIN)/python -m tests.fuzz.arguments $(FUZZ)
 
-lab: $(VENV)/tests ## guest tests and busybox on AMD's SVM, emulated by QEMU (LAB="--machine EPYC:2 --no-busybox")
-	$(BIN)/python -m tests.lab $(LAB)
+lab: $(VENV)/tests ## tests on AMD's SVM, emulated by QEMU (QUICK=1: a part; LAB="--machine EPYC:2 --no-busybox")
+	$(BIN)/python -m tests.lab $(if $(QUICK),--quick) $(LAB)
 
 bench: $(VENV)/tests ## time noahpy against the host itself (BENCH="--json FILE")
 	$(BIN)/python -m tests.bench $(BENCH)
@@ -66,6 +66,9 @@ compat-coreutils: $(VENV)/tests ## coreutils' own test suite, natively and in no
 
 compat-bash: $(VENV)/tests ## bash's own test suite, natively and in noahpy
 	$(COMPAT)
+
+compat-python: $(VENV)/tests ## CPython's own tests of what the system does, natively and in noahpy
+	$(COMPAT) --timeout 3600
 
 lint: $(VENV)/linters ## ruff, mypy, clang-format, the C compiler's warnings
 	$(BIN)/ruff check

@@ -50,20 +50,28 @@ class FdTable:
             self.hidden_base = base
 
     def make_way(self, host: Host, fd: int) -> None:
-        """Free the number `fd`, if the guest may use it (it is below its limit), by moving the VMM's descriptors down."""
+        """Free the number `fd`, if the guest may use it (it is below its limit), by moving the VMM's descriptors."""
         if not self.is_hidden(fd):
             return
         limit = bytearray(Rlimit.size)
         if host.prlimit64(0, RLIMIT_NOFILE, 0, limit) < 0 or fd >= Rlimit.unpack(limit).rlim_cur:
             return
-        base = self.hidden_base - self.hidden_count
-        while base > 0:
-            used = next((n for n in range(base, base + self.hidden_count) if host.fcntl(n, F_GETFD, 0) >= 0), None)
-            if used is None:
-                if self.move(base) == 0:
-                    self.hidden_base = base
+        for end in (self.hidden_base, Rlimit.unpack(limit).rlim_cur):
+            base = self._gap(host, end, fd)
+            if base and self.move(base) == 0:
+                self.hidden_base = base
                 return
+
+    def _gap(self, host: Host, end: int, fd: int) -> int:
+        """The last place below `end` with room for the VMM's descriptors, without `fd`; 0 if there is none."""
+        base = end - self.hidden_count
+        while base > 0:
+            numbers = range(base, base + self.hidden_count)
+            used = next((n for n in numbers if n == fd or host.fcntl(n, F_GETFD, 0) >= 0), None)
+            if used is None:
+                return base
             base = used - self.hidden_count
+        return 0
 
     def ranges(self, first: int, last: int) -> list[tuple[int, int]]:
         """[first, last] without the hidden ones, as inclusive ranges."""

@@ -267,6 +267,8 @@ class ThreadGroup:
         self.fds = fds
         self.exe = b""  # the absolute path of what was exec'd, for /proc/self/exe
         self.exe_file: Callable[[], bytes] = lambda: self.exe  # where the host finds it, whatever has become of that name
+        # Another process of the tree: its first hidden descriptor and its program's; None for all others.
+        self.relative: Callable[[int], tuple[int, int] | None] = lambda _: None
         self.layout = (0, 0, 0, 0, 0)  # start and end of code and of data, start of the heap, for /proc/self/stat
         self.actions = actions or Actions()
         self.tids: set[int] = set()  # of its threads but the first, for /proc/self/task

@@ -142,6 +142,7 @@ enum { ENGINE_KVM, ENGINE_SIM };
 /* Opens an engine: KVM's device, or the library of Unicorn, which simulates a CPU. 0, or negative errno: engine_error()
  * says what it was about. */
 int engine_open(int kind, const char *path);
+int engine_is_open(void);
 
 struct cpuid_entry { /* struct kvm_cpuid_entry2 */
     uint32_t function, index, flags, eax, ebx, ecx, edx, padding[3];
@@ -243,6 +244,8 @@ void vfork_finish(uint64_t clear_child_tid);
 
 int tree_start(void); /* the first process of a tree */
 void tree_end(int status);
+/* Of a process of the tree that has not said that it has ended: its first hidden descriptor, and its program's or -1. 0, -ESRCH. */
+int tree_find(int pid, int *hidden, int *program);
 
 /* ---- Measuring: what the simulated CPU executes (sim_blocks.c, docs/measuring.md) ------------------------------------ */
 

@@ -39,6 +39,9 @@
 #include <linux/ipc.h>
 #include <linux/kcmp.h>
 #include <linux/kd.h>
+#if __has_include(<linux/landlock.h>)
+#include <linux/landlock.h>
+#endif
 #include <linux/limits.h>
 #include <linux/loop.h>
 #include <linux/magic.h>
@@ -2061,6 +2064,32 @@ SAME(MSG_EXCEPT, 0x2000ull);
 SAME(MSG_COPY, 0x4000ull);
 #endif
 
+/* landlock */
+#ifdef LANDLOCK_CREATE_RULESET_VERSION
+SAME(LANDLOCK_CREATE_RULESET_VERSION, 0x1ull);
+#endif
+#ifdef LANDLOCK_ACCESS_FS_EXECUTE
+SAME(LANDLOCK_ACCESS_FS_EXECUTE, 0x1ull);
+#endif
+#ifdef LANDLOCK_ACCESS_FS_WRITE_FILE
+SAME(LANDLOCK_ACCESS_FS_WRITE_FILE, 0x2ull);
+#endif
+#ifdef LANDLOCK_ACCESS_FS_READ_FILE
+SAME(LANDLOCK_ACCESS_FS_READ_FILE, 0x4ull);
+#endif
+#ifdef LANDLOCK_ACCESS_FS_TRUNCATE
+SAME(LANDLOCK_ACCESS_FS_TRUNCATE, 0x4000ull);
+#endif
+#ifdef LANDLOCK_ACCESS_FS_IOCTL_DEV
+SAME(LANDLOCK_ACCESS_FS_IOCTL_DEV, 0x8000ull);
+#endif
+#ifdef LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET
+SAME(LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET, 0x1ull);
+#endif
+#ifdef LANDLOCK_SCOPE_SIGNAL
+SAME(LANDLOCK_SCOPE_SIGNAL, 0x2ull);
+#endif
+
 /* mman */
 #ifdef PROT_READ
 SAME(PROT_READ, 0x1ull);
@@ -2370,6 +2399,39 @@ SAME(MNT_EXPIRE, 0x4ull);
 #ifdef UMOUNT_NOFOLLOW
 SAME(UMOUNT_NOFOLLOW, 0x8ull);
 #endif
+#ifdef OPEN_TREE_CLONE
+SAME(OPEN_TREE_CLONE, 0x1ull);
+#endif
+#ifdef MOVE_MOUNT_F_EMPTY_PATH
+SAME(MOVE_MOUNT_F_EMPTY_PATH, 0x4ull);
+#endif
+#ifdef FSOPEN_CLOEXEC
+SAME(FSOPEN_CLOEXEC, 0x1ull);
+#endif
+#ifdef FSOPEN_CLOEXEC
+SAME(FSCONFIG_SET_FLAG, 0x0ull);
+#endif
+#ifdef FSOPEN_CLOEXEC
+SAME(FSCONFIG_SET_STRING, 0x1ull);
+#endif
+#ifdef FSOPEN_CLOEXEC
+SAME(FSCONFIG_CMD_CREATE, 0x6ull);
+#endif
+#ifdef FSMOUNT_CLOEXEC
+SAME(FSMOUNT_CLOEXEC, 0x1ull);
+#endif
+#ifdef MOUNT_ATTR_RDONLY
+SAME(MOUNT_ATTR_RDONLY, 0x1ull);
+#endif
+#ifdef MOUNT_ATTR_NOSUID
+SAME(MOUNT_ATTR_NOSUID, 0x2ull);
+#endif
+#ifdef MOUNT_ATTR_NODEV
+SAME(MOUNT_ATTR_NODEV, 0x4ull);
+#endif
+#ifdef MOUNT_ATTR_NOEXEC
+SAME(MOUNT_ATTR_NOEXEC, 0x8ull);
+#endif
 #ifdef ST_RDONLY
 SAME(ST_RDONLY, 0x1ull);
 #endif
@@ -2423,6 +2485,9 @@ SAME(HUGETLBFS_MAGIC, 0x958458f6ull);
 #endif
 #ifdef SQUASHFS_MAGIC
 SAME(SQUASHFS_MAGIC, 0x73717368ull);
+#endif
+#ifdef EXT2_SUPER_MAGIC
+SAME(EXT2_SUPER_MAGIC, 0xef53ull);
 #endif
 #ifdef EXT4_SUPER_MAGIC
 SAME(EXT4_SUPER_MAGIC, 0xef53ull);

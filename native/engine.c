@@ -11,6 +11,7 @@
 
 #include "fast.h"
 #include "fork.h"
+#include "host.h"
 #include "tree.h"
 #include "watch.h"
 
@@ -40,6 +41,8 @@ int engine_open(int kind, const char *path) {
     return error;
 }
 
+int engine_is_open(void) { return engine_ != NULL; }
+
 struct cpuid_entry *engine_cpuid(int *count) {
     return engine_->cpuid(count);
 }
@@ -52,29 +55,18 @@ struct vcpu *vcpu_create(void) {
 }
 void vcpu_destroy(struct vcpu *v) { engine_->destroy(v); }
 
-/* The same as run(), with records. */
-static int run_watched(struct vcpu *v) {
-    v->number = -1;
-    watch_end(SERVED_PYTHON);
-    for (;;) {
-        int exit = engine_->run(v);
-        if (exit == EXIT_SYSCALL) watch_begin(v);
-        if (exit != EXIT_SYSCALL || !fast_finish(v)) return exit;
-        watch_end(SERVED_C);
-        if (v->number >= 0 && *signal_caught()) return EXIT_SIGNAL;
-        v->number = -1;
-    }
-}
-
 /* Runs until an exit that is not a call which C finishes. */
 static int run(struct vcpu *v) {
-    if (watch_on()) return run_watched(v);
-    v->number = -1;
+    const bool watched = watch_on();
+    if (watched) watch_end(SERVED_PYTHON);
     for (;;) {
-        int exit = engine_->run(v);
-        if (exit != EXIT_SYSCALL || !fast_finish(v)) return exit;
-        if (v->number >= 0 && *signal_caught()) return EXIT_SIGNAL;
         v->number = -1;
+        if (host_identity_changed() && engine_->forget) engine_->forget(v);
+        int exit = engine_->run(v);
+        if (watched && exit == EXIT_SYSCALL) watch_begin(v);
+        if (exit != EXIT_SYSCALL || !fast_finish(v)) return exit;
+        if (watched) watch_end(SERVED_C);
+        if (v->number >= 0 && *signal_caught()) return EXIT_SIGNAL;
     }
 }
 

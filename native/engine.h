@@ -30,6 +30,12 @@ struct engine {
     int (*save_xstate)(struct vcpu *, uint64_t gva);
     int (*load_xstate)(struct vcpu *, uint64_t gva, uint64_t features);
     int (*settle_xstate)(struct vcpu *);
+    /* Calls that the engine answers in the guest (NULL: none): it keeps the process's actions, learns the result of a call
+     * without arguments that C has finished, forgets all when the thread may be another from now on; how many it has answered. */
+    void *(*actions)(void);
+    void (*learn)(struct vcpu *, unsigned number, uint64_t result);
+    void (*forget)(struct vcpu *);
+    uint64_t (*answered)(unsigned number);
     /* Around a fork: before, and in the child, where `cpu` goes on. */
     int (*fork_prepare)(struct vcpu *cpu);
     int (*fork_child)(struct vcpu *cpu);

@@ -14,12 +14,14 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "engine.h"
 #include "exec.h"
 #include "fork.h"
 #include "hidden.h"
 #include "link.h"
 #include "mmap.h"
 #include "tree.h"
+#include "watch.h"
 
 enum { CALLS = 512, ARGUMENTS = 6, IOVECS = 16, NAME_END = 10 };
 
@@ -50,7 +52,10 @@ void fast_watch(unsigned number) {
     if (number < CALLS) table_[number].watched = true;
 }
 
-uint64_t fast_count(unsigned number) { return number < CALLS ? table_[number].finished : 0; }
+uint64_t fast_count(unsigned number) {
+    if (number >= CALLS) return 0;
+    return table_[number].finished + (engine_ && engine_->answered ? engine_->answered(number) : 0);
+}
 
 static long visible(uint64_t fd) {
     int number = (int)fd;
@@ -132,9 +137,14 @@ static bool finish_sigprocmask(struct vcpu *cpu) {
 
 enum { SIGNALS = 64, KNOWN_FLAGS = 0xdc000807 };
 
-static struct guest_action { uint64_t handler, flags, restorer, mask; } actions_[SIGNALS];
+static struct guest_action { uint64_t handler, flags, restorer, mask; } own_actions_[SIGNALS], *actions_ = own_actions_;
 
-uint64_t *fast_actions(void) { return (uint64_t *)actions_; }
+uint64_t *fast_actions(void) {
+    if (engine_ && engine_->actions) actions_ = engine_->actions();
+    return (uint64_t *)actions_;
+}
+
+bool fast_sigaction_inside(void) { return own_calls_ && alone_ && !table_[SYS_rt_sigaction].watched && !watch_on(); }
 
 static bool finish_sigaction(struct vcpu *cpu) {
     struct registers *r = cpu->regs;
@@ -322,6 +332,7 @@ bool fast_finish(struct vcpu *cpu) {
         return false;
     }
     r->rax = (uint64_t)result;
+    if (engine_->learn && !table_[number].count && !watch_on()) engine_->learn(cpu, number, (uint64_t)result);
     if (result == -EINTR) cpu->number = (int)number; /* whether it is made again is Python's to say */
     table_[number].finished++;
     return true;

@@ -9,5 +9,7 @@ bool fast_plain_path(uint64_t gva);
 /* Python is to hear of NEWS_... at the next exit; whether there is any. */
 void news(int what);
 bool fast_has_news(void);
+/* Whether the engine may do rt_sigaction(2) in the guest, where no more than the table of actions changes. */
+bool fast_sigaction_inside(void);
 /* What the process does at signals becomes what execve(2) leaves. */
 void actions_forget(void);

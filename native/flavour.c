@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "inside.h"
 #include "kvm.h"
 #include "operand.h"
 #include "pagetable.h"
@@ -20,8 +21,8 @@ enum { KERNEL_CS = 0x10, USER_DS = 0x2b, USER_CS = 0x33, TSS_SELECTOR = 0x40 };
 #define VCPU_PAGES (OWN_BASE + 0x10000) /* of each vCPU: TSS and GDT, exception stack */
 enum { GDT_AT = 0x800, GDT_ENTRIES = 16, CPU_NUMBER = 15 };
 
-/* The stub page: 16 bytes each for SYSCALL and the 32 exceptions, then the ways back. */
-enum { ENTRY = 16, VECTORS = 32, SYSRET = ENTRY * (1 + VECTORS), IRET = SYSRET + ENTRY };
+/* The stub page: 16 bytes for each of the 32 exceptions, then the ways back. SYSCALL leads elsewhere (inside.c). */
+enum { ENTRY = 16, VECTORS = 32, SYSRET = ENTRY * VECTORS, IRET = SYSRET + ENTRY };
 static const uint8_t OUT_CODE[] = {0xe6, STUB_PORT};          /* out %al, $STUB_PORT */
 static const uint8_t SYSRET_CODE[] = {0x48, 0x0f, 0x07};      /* sysretq */
 static const uint8_t IRET_CODE[] = {0x48, 0xcf};              /* iretq */
@@ -48,7 +49,7 @@ static void fill_gates(uint16_t selector) {
         uint32_t high, zero;
     } *gate = pool_address(idt_);
     for (int vector = 0; vector < VECTORS; vector++) {
-        uint64_t to = STUB + ENTRY * (1 + vector);
+        uint64_t to = STUB + (uint64_t)ENTRY * (unsigned)vector;
         int dpl = vector == VECTOR_BP || vector == VECTOR_OF ? 3 : 0; /* INT3 and INTO are for users */
         gate[vector].low = (uint16_t)to;
         gate[vector].selector = selector;
@@ -62,13 +63,14 @@ static void fill_gates(uint16_t selector) {
 int flavour_prepare(void) {
     if (!(idt_ = pool_page()) || !(stub_ = pool_page()) || !(probe_ = pool_page())) return -ENOMEM;
     uint8_t *stub = pool_address(stub_);
-    for (int i = 0; i <= VECTORS; i++) memcpy(stub + i * ENTRY, OUT_CODE, sizeof OUT_CODE);
+    for (int i = 0; i < VECTORS; i++) memcpy(stub + i * ENTRY, OUT_CODE, sizeof OUT_CODE);
     memcpy(stub + SYSRET, SYSRET_CODE, sizeof SYSRET_CODE);
     memcpy(stub + IRET, IRET_CODE, sizeof IRET_CODE);
     memcpy(pool_address(probe_), PROBE_CODE, sizeof PROBE_CODE);
     fill_gates(USER_CS);
     /* Until the flavour is known all are user pages: PVM needs it, and without SMEP the others allow it. */
-    int error = pagetable_own(IDT, idt_, PTE_U | PTE_NX);
+    int error = inside_prepare();
+    if (!error) error = pagetable_own(IDT, idt_, PTE_U | PTE_NX);
     if (!error) error = pagetable_own(STUB, stub_, PTE_U);
     return error;
 }
@@ -130,6 +132,7 @@ int flavour_vcpu(struct kvm_vcpu *v) {
         v->gdt = (uint64_t *)((uint8_t *)pool_address(tss_page) + GDT_AT);
         fill_gdt(v->gdt);
         v->frame = (uint64_t *)((uint8_t *)pool_address(stack_page) + GUEST_PAGE) - 5;
+        if ((error = inside_vcpu(v, flavour_ == PLAIN))) return error;
     }
     struct kvm_sregs *s = &v->run->s.regs.sregs;
     if (ioctl(v->fd, KVM_GET_SREGS, s)) return -errno;
@@ -146,7 +149,7 @@ int flavour_vcpu(struct kvm_vcpu *v) {
     v->cpu_number = ~0u;
     if (ioctl(v->fd, KVM_SET_SREGS, s)) return -errno;
     bool set = set_msr(v, 0xc0000081, 0x0023001000000000) && /* STAR: SYSCALL to 0x10, SYSRET to 0x33 */
-               set_msr(v, 0xc0000082, STUB) &&               /* LSTAR */
+               set_msr(v, 0xc0000082, inside_entry(v)) &&    /* LSTAR */
                set_msr(v, 0xc0000084, 0x47700);              /* FMASK: TF IF DF IOPL NT AC */
     return set ? 0 : -EIO;
 }
@@ -223,22 +226,28 @@ static void read_frame(struct kvm_vcpu *v, unsigned vector) {
     if (vector == VECTOR_UD && flavour_ == PVM) correct_undefined(v);
 }
 
+/* The state of a vCPU that was at a call, wherever in the code that answers it; else `other`. */
+static enum state at_call(struct kvm_vcpu *v, enum state other) {
+    struct registers *r = v->seen.regs;
+    enum inside was = inside_leave(v);
+    if (was == NOT_INSIDE) return other;
+    if (was == INSIDE_DONE) return IN_USER;
+    r->rip = r->rcx;
+    r->rflags = r->r11;
+    return AT_CALL;
+}
+
 enum state flavour_leave(struct kvm_vcpu *v) {
     struct registers *r = v->seen.regs;
     uint64_t at = r->rip - STUB;
     /* PVM's exits are behind the OUT, plain KVM's on it. */
-    if (at >= SYSRET + 2 * ENTRY || (at < SYSRET && at % ENTRY && at % ENTRY != sizeof OUT_CODE)) return IN_USER;
+    if (at >= SYSRET + 2 * ENTRY || (at < SYSRET && at % ENTRY && at % ENTRY != sizeof OUT_CODE)) return at_call(v, IN_USER);
     if (at >= SYSRET) { /* interrupted on the way back in */
         *r = v->user;
         return IN_USER;
     }
-    if (at >= ENTRY) {
-        read_frame(v, (unsigned)(at / ENTRY) - 1);
-        return AT_EXCEPTION;
-    }
-    r->rip = r->rcx;
-    r->rflags = r->r11;
-    return AT_CALL;
+    read_frame(v, (unsigned)(at / ENTRY));
+    return at_call(v, AT_EXCEPTION);
 }
 
 /* The host's CPU and node, where the vDSO's getcpu() and RDTSCP look for them: a segment's limit, or TSC_AUX. On PVM these
@@ -255,6 +264,7 @@ static void tell_cpu_number(struct kvm_vcpu *v) {
 
 void flavour_enter(struct kvm_vcpu *v) {
     struct registers *r = v->seen.regs;
+    inside_enter(v);
     if (flavour_ == PLAIN) tell_cpu_number(v);
     if (flavour_ != PLAIN || v->run->s.regs.sregs.cs.selector != KERNEL_CS) return;
     v->user = *r;

@@ -7,6 +7,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "tree.h"
+
 /* Room for a vCPU's of each thread; where the hard limit is near, an eighth of it, but the first few at least. */
 enum { HIDDEN_MAX = 4096, HIDDEN_LEAST = 8 };
 
@@ -96,8 +98,10 @@ void hidden_narrow(const struct rlimit *guest) { setrlimit(RLIMIT_NOFILE, guest)
 
 int hidden_move(int base) {
     int error = move_all(0, base);
-    if (!error) base_ = base;
-    return error;
+    if (error) return error;
+    base_ = base;
+    tree_descriptors();
+    return 0;
 }
 
 int hidden_closing(int proc, int *fds, int room) {

@@ -28,6 +28,7 @@ static __thread __attribute__((tls_model("initial-exec"))) struct {
     volatile uint8_t *kick; /* kvm_run's immediate_exit */
     siginfo_t info[PLACES];
     void *stack;
+    bool identity_changed;
 } mine_;
 
 volatile int *signal_caught(void) { return &mine_.caught; }
@@ -39,10 +40,30 @@ static bool (*fault_)(uint64_t, long long *);
 
 void signal_stops(void (*stop)(void), bool (*fault)(uint64_t, long long *)) { stop_ = stop, fault_ = fault; }
 
+static void note(long number, long result) {
+    switch (number) {
+    case SYS_setuid:
+    case SYS_setgid:
+    case SYS_setreuid:
+    case SYS_setregid:
+    case SYS_setresuid:
+    case SYS_setresgid:
+    case SYS_setns:
+    case SYS_unshare: mine_.identity_changed |= !result;
+    }
+}
+
+bool host_identity_changed(void) {
+    bool changed = mine_.identity_changed;
+    mine_.identity_changed = false;
+    return changed;
+}
+
 long host_syscall(long number, long a, long b, long c, long d, long e, long f) {
     const long args[6] = {a, b, c, d, e, f};
     long result = syscall_unless(&mine_.caught, number, args);
     int status;
+    note(number, result);
     if (number == SYS_wait4 && result > 0 && b && !copy_safely(&status, (void *)b, sizeof status))
         tree_reaped((int)result, status);
     return result;
@@ -63,6 +84,7 @@ static bool is_kick(const siginfo_t *info) {
 
 long host_syscall_now(long number, long a, long b, long c, long d, long e, long f) {
     long result = syscall(number, a, b, c, d, e, f);
+    note(number, result);
     return result == -1 ? -errno : result;
 }
 

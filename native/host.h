@@ -4,6 +4,8 @@
 
 /* A caught signal writes 1 to *immediate_exit, so that KVM_RUN returns; NULL: nothing to kick. */
 void signal_kicks(volatile uint8_t *immediate_exit);
+/* Whether this thread's user or group may be another since this was last asked. */
+bool host_identity_changed(void);
 /* For an engine that runs guests in this process: a caught signal calls stop(), too; fault() is asked what to do of a fault that
  * is not a copy's, at that address with these registers. False: the VMM's own, which dies of it. */
 void signal_stops(void (*stop)(void), bool (*fault)(uint64_t address, long long *registers));

@@ -15,6 +15,7 @@
 #include "engine.h"
 #include "hidden.h"
 #include "host.h"
+#include "inside.h"
 #include "pagetable.h"
 
 static int kvm_ = -1, vm_ = -1;
@@ -213,10 +214,19 @@ static struct vcpu *create(void) {
     if (!v) v = new_vcpu();
     pthread_mutex_unlock(&vcpus_lock_);
     if (!v) return NULL;
+    inside_forget(&v->seen);
     *v->seen.regs = (struct registers){.rflags = 0x202};
     v->seen.fs_base = v->seen.gs_base = v->seen.blocked = 0;
     v->seen.robust_list = v->seen.clear_child_tid = 0;
     return &v->seen;
+}
+
+static uint64_t answered(unsigned number) {
+    uint64_t all = 0;
+    pthread_mutex_lock(&vcpus_lock_);
+    for (const struct kvm_vcpu *v = vcpus_; v; v = v->next) all += inside_count(v, number);
+    pthread_mutex_unlock(&vcpus_lock_);
+    return all;
 }
 
 static void destroy(struct vcpu *seen) {
@@ -348,6 +358,7 @@ static int fork_child(struct vcpu *cpu) {
     if (!error) error = vcpu_open(v);
     hidden_narrow(&guest);
     if (error) return error;
+    inside_forget(cpu);
     *cpu->regs = saved_.regs;
     return xstate_set(cpu, saved_.xstate, xstate_size());
 }
@@ -369,6 +380,10 @@ const struct engine kvm_engine = {
     .save_xstate = xstate_save,
     .load_xstate = xstate_load,
     .settle_xstate = xstate_settle,
+    .actions = inside_actions,
+    .learn = inside_learn,
+    .forget = inside_forget,
+    .answered = answered,
     .fork_prepare = fork_prepare,
     .fork_child = fork_child,
 };

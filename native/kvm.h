@@ -18,6 +18,7 @@ struct kvm_vcpu {
     uint64_t *scratch; /* a page that user code can use, in the VMM */
     uint64_t *gdt;
     uint32_t cpu_number; /* of the host's CPU, as last told to the guest */
+    uint64_t inside;     /* guest-physical: what calls are answered with (inside.c) */
     uint64_t *frame;     /* where exceptions push rip, cs, rflags, rsp, ss, and the error code before them */
 };
 

@@ -59,6 +59,13 @@ void tree_born(void) {
     if (!record) return;
     *record = (struct tree_record){.pid = getpid(), .parent = getppid(), .start = now()};
     memcpy(record->path, path, sizeof path);
+    tree_descriptors();
+}
+
+void tree_descriptors(void) {
+    if (!mine_) return;
+    mine_->hidden = hidden_base();
+    mine_->program = program_fd();
 }
 
 void tree_exec(const char *path) {
@@ -67,6 +74,7 @@ void tree_exec(const char *path) {
     strncpy(mine_->path, path, sizeof mine_->path - 1);
     mine_->exec = now();
     mine_->execs++;
+    tree_descriptors();
 }
 
 void tree_end(int status) {
@@ -81,14 +89,25 @@ void tree_end(int status) {
     mine_->end = now();
 }
 
+static struct tree_record *running(int pid) {
+    unsigned born = tree_->born < RECORDS ? tree_->born : RECORDS;
+    for (unsigned i = 0; i < born; i++)
+        if (tree_->record[i].pid == pid && !tree_->record[i].end) return &tree_->record[i];
+    return NULL;
+}
+
 void tree_reaped(int pid, int status) {
     if (!tree_ || !(WIFEXITED(status) || WIFSIGNALED(status))) return;
-    unsigned born = tree_->born < RECORDS ? tree_->born : RECORDS;
-    for (unsigned i = 0; i < born; i++) {
-        struct tree_record *r = &tree_->record[i];
-        if (r->pid != pid || r->end) continue;
-        r->status = status;
-        r->end = now();
-        return;
-    }
+    struct tree_record *r = running(pid);
+    if (!r) return;
+    r->status = status;
+    r->end = now();
+}
+
+int tree_find(int pid, int *hidden, int *program) {
+    const struct tree_record *r = tree_ ? running(pid) : NULL;
+    if (!r) return -ESRCH;
+    *hidden = r->hidden;
+    *program = r->program;
+    return 0;
 }

@@ -12,7 +12,8 @@ struct tree_record {
     uint64_t user, system;     /* ns of CPU time, the VMM's included; known at the end */
     int32_t status;            /* as of wait(2) */
     uint32_t execs;
-    char path[200]; /* of the program, NUL-terminated, cut if longer */
+    int32_t hidden, program; /* descriptors: the first hidden one, and the program's file or -1 */
+    char path[192];          /* of the program, NUL-terminated, cut if longer */
 };
 
 struct tree {
@@ -22,6 +23,7 @@ struct tree {
 };
 
 void tree_exec(const char *path);
-void tree_born(void); /* in a child, whose program is its parent's */
+void tree_descriptors(void); /* the record's two have moved */
+void tree_born(void);        /* in a child, whose program is its parent's */
 /* A parent has waited for `pid`; a process that was killed has not recorded it. */
 void tree_reaped(int pid, int status);

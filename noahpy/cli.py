@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from .cpu import Cpu
     from .instrument import Instrument
+    from .roots.policy import Policy
     from .strace.options import Options as StraceOptions
 
 # Short form, long form, its value's name, what it does.
@@ -49,36 +50,35 @@ MEASURING = (
     ("", "--trace", "blocks", "write each block of code that is executed"),
     ("", "--coverage", "FORM", "lcov, drcov: write what lines or blocks are executed"),
 )
+ROOTS = (
+    ("", "--root", "TREE", "PROGRAM's root: a folder, a tar file or an OCI layout"),
+    ("", "--bind", "SRC:DST[:ro]", "show SRC of this machine as DST in the tree"),
+    ("", "--overlay", "DIR", "keep changes of the tree in DIR, or in memory"),
+    ("", "--user", "USER[:GROUP]", "run PROGRAM as this user of the tree"),
+    ("", "--hostname", "NAME", "what PROGRAM finds as the machine's name"),
+    ("", "--read-only", "", "let nothing in the tree be changed"),
+    ("", "--no-network", "", "no network but a loopback of PROGRAM's own"),
+)
 HOOKS = (
     ("", "--script", "FILE", "Python whose hooks see and change system calls"),
     ("", "--inject", "SET:WHAT", "as strace: error=ENOSPC, signal=..., when=3+2, ..."),
     ("", "--inject-each", "SET", "fail each call once, tell what PROGRAM mishandles"),
 )
-PAGES = {"tracing": TRACING, "measuring": MEASURING, "hooks": HOOKS}
-ALL_OPTIONS = (*OPTIONS, *TRACING, *MEASURING, *HOOKS)
+PAGES = {"tracing": TRACING, "measuring": MEASURING, "roots": ROOTS, "hooks": HOOKS}
+ALL_OPTIONS = (*OPTIONS, *TRACING, *MEASURING, *ROOTS, *HOOKS)
 # What an option's value may be, where that is one of a few words. A value in brackets may be left out.
 CHOICES = {"--engine": ("kvm", "sim", "auto"), "--trace": ("blocks",), "--coverage": ("lcov", "drcov"), "--strace": ("json",)}
-# Option -> the field of Options that gets its value, or what the option means.
-_FIELDS: dict[str, tuple[str, bool | None]] = {
-    "--engine": ("engine", None),
-    "--coverage": ("coverage", None),
-    "--output": ("output", None),
-    "--script": ("script", None),
-    "--inject-each": ("each", None),
-    "--count-instructions": ("counts", True),
-    "--trace": ("trace", True),
-    "--quiet": ("quiet", True),
-    "--no-aslr": ("aslr", False),
-    "--no-fast": ("fast", False),
-}
 # Name, possible first arguments, what it does.
 COMMANDS = (
     ("doctor", "[--json]", "say whether programs can run here"),
     ("processes", "", "list who runs in noahpy"),
     ("completion", "bash|zsh|fish", "print the shell's completion"),
-    ("help", "tracing|measuring|hooks", "more options"),
-    ("compat", "busybox|coreutils|bash", "run others' tests, compare with native"),
+    ("help", "|".join(PAGES), "more options: to watch, to limit"),
+    ("compat", "busybox|coreutils|bash|python", "run the tests of others"),
 )
+# noahpy's own, descriptors: the tree's mount namespace, a socket to hooks.
+_OWN = {"--inside": "inside", "--hooks": "hooks"}
+_OWN_ROWS = [("", name, "FD", "") for name in _OWN]
 _HARMLESS = {"PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED", "PYTHONIOENCODING", "PYTHONSTARTUP", "PYTHONUNBUFFERED", "PYTHONUTF8"}
 _DEFAULT_PATH = b"/bin:/usr/bin"  # of execvp(3) where PATH is not set
 
@@ -91,15 +91,30 @@ def isolate() -> None:
         os.execve(sys.executable, [sys.executable, "-E", *sys.argv], dict(pairs))
 
 
+# Options that are kept as they are given, and those that say one thing: the attributes of Options.
+_KEPT = {
+    "--argv0": "argv0",
+    "--engine": "engine",
+    "--coverage": "coverage",
+    "--output": "output",
+    "--script": "script",
+    "--inject-each": "each",
+}
+_SAID = {
+    "--count-instructions": ("counts", True),
+    "--trace": ("trace", True),
+    "--quiet": ("quiet", True),
+    "--no-aslr": ("aslr", False),
+    "--no-fast": ("fast", False),
+}
+
+
 class Options:
     """How the guest is run."""
 
-    __slots__ = (
-        "aslr", "engine", "fast", "quiet", "cpu", "counts", "trace", "coverage", "output", "tracing", "strace", "script",
-        "each", "instruments",
-    )  # fmt: skip
-
     def __init__(self) -> None:
+        self.envp = environment()
+        self.argv0: str | None = None
         self.aslr = True
         self.engine = "auto"
         self.fast = True
@@ -113,7 +128,48 @@ class Options:
         self.strace: StraceOptions | None = None  # what they mean
         self.script = ""
         self.each = ""  # the calls of --inject-each
+        self.hooks = -1  # a socket to the process that has the hooks
         self.instruments: list[Instrument] = []
+        self.policy: Policy | None = None  # a tree of its own, limits (noahpy/roots)
+        self.inside = -1
+
+    def set(self, option: str, value: str) -> None:
+        """Take over an option. CannotRun: its value is none."""
+        if value and value not in CHOICES.get(option, (value,)):
+            raise _usage(f"{option} is {', '.join(CHOICES[option])}, not '{value}'")
+        if option in _KEPT:
+            setattr(self, _KEPT[option], value)
+        elif option in _SAID:
+            setattr(self, *_SAID[option])
+        elif option == "--env":
+            name, equals, _ = value.partition("=")
+            if not (name and equals):
+                raise _usage(f"--env needs VAR=VALUE, not '{value}'")
+            self.envp = [*_without(self.envp, name), os.fsencode(value)]
+        elif option == "--unset":
+            self.envp = _without(self.envp, value)
+        elif option == "--cpu":
+            from .cpu import Cpu
+
+            self.cpu = Cpu(value)
+        elif option in [row[1] for row in TRACING]:
+            self.tracing.append((option, value))
+        elif option == "--inject":
+            from .inject import injection
+
+            self.instruments.append(injection.asked(value))
+        else:
+            self.limit(option, value)
+
+    def limit(self, option: str, value: str) -> None:
+        """Take over an option of ROOTS."""
+        if option in _OWN:
+            setattr(self, _OWN[option], int(value))
+            return
+        from .roots.policy import Policy
+
+        self.policy = self.policy or Policy()
+        self.policy.set(option, value)
 
     def measures(self) -> bool:
         """Whether it is to be told what the program executes."""
@@ -154,7 +210,7 @@ def main(args: list[str]) -> NoReturn:
     sys.exit(status)
 
 
-def obey(args: list[str], instruments: Iterable[Instrument] = ()) -> int:
+def obey(args: list[str], instruments: Iterable[Instrument] = (), hooks: int = -1) -> int:
     """Do what `args` say: the exit status, where that is not the guest's. CannotRun: it can't be done."""
     if args and args[0] in [name for name, _, _ in COMMANDS]:
         _restore_sigpipe()
@@ -162,37 +218,13 @@ def obey(args: list[str], instruments: Iterable[Instrument] = ()) -> int:
     given, words = parse(args)
     options = Options()
     options.instruments += instruments
-    envp = environment()
-    argv0 = None
+    options.hooks = hooks
     for option, value in given:
-        if value and value not in CHOICES.get(option, (value,)):
-            raise _usage(f"{option} is {', '.join(CHOICES[option])}, not '{value}'")
-        if option == "--env":
-            name, equals, _ = value.partition("=")
-            if not (name and equals):
-                raise _usage(f"--env needs VAR=VALUE, not '{value}'")
-            envp = [*_without(envp, name), os.fsencode(value)]
-        elif option == "--unset":
-            envp = _without(envp, value)
-        elif option == "--argv0":
-            argv0 = value
-        elif option == "--cpu":
-            from .cpu import Cpu
-
-            options.cpu = Cpu(value)
-        elif option in _FIELDS:
-            field, meaning = _FIELDS[option]
-            setattr(options, field, value if meaning is None else meaning)
-        elif option == "--inject":
-            from .inject import injection
-
-            options.instruments.append(injection.asked(value))
-        elif option in [row[1] for row in TRACING]:
-            options.tracing.append((option, value))
-        else:
+        if option in ("--help", "--version"):
             _restore_sigpipe()
             sys.stdout.write(help_text() if option == "--help" else version_text())
             return 0
+        options.set(option, value)
     if not words:
         raise _usage("which program?")
     options.check()
@@ -201,11 +233,39 @@ def obey(args: list[str], instruments: Iterable[Instrument] = ()) -> int:
 
         others = [f"{name}={value}" if value else name for name, value in given if name != "--inject-each"]
         return each.main(options.each, others, words)
+    if options.script and options.hooks < 0:
+        from .hooks import script
+
+        options.hooks = script.begin(options.script)
+    if options.hooks >= 0 and (options.inside >= 0 or not options.policy):
+        from .hooks.guest import Watch
+
+        options.instruments.append(Watch(options.hooks))
+    if options.policy:
+        _enter(options.policy, options)
     argv = [os.fsencode(word) for word in words]
-    program = find(argv[0], envp)
-    if argv0 is not None:
-        argv[0] = os.fsencode(argv0)
-    return _run(program, argv, envp, options)
+    program = find(argv[0], options.envp)
+    if options.argv0 is not None:
+        argv[0] = os.fsencode(options.argv0)
+    return _run(program, argv, options.envp, options)
+
+
+def _enter(policy: Policy, options: Options) -> None:
+    """Go on in the tree; the noahpy that was called does not, but waits for the one that it starts there."""
+    from . import image, roots
+
+    if options.inside < 0:
+        if options.hooks >= 0:
+            os.set_inheritable(options.hooks, True)
+            sys.argv.insert(1, f"--hooks={options.hooks}")
+        roots.confine(policy)
+    from . import run  # noqa: F401  with all that it imports, while the files are in reach
+    from .engine import kvm
+
+    if not image.used():
+        image.import_all()
+    kvm.open_engine(options.engine, quiet=options.quiet)
+    roots.join(options.inside, policy)
 
 
 def _run(program: bytes, argv: list[bytes], envp: list[bytes], options: Options) -> NoReturn:
@@ -220,10 +280,6 @@ def _run(program: bytes, argv: list[bytes], envp: list[bytes], options: Options)
             from . import strace
 
             strace.begin(options.strace, options.output, program, argv, envp)
-        if options.script:
-            from .hooks import script
-
-            options.instruments.append(script.begin(options.script))
         run.start(program, argv, envp, options)
     except LinuxError as error:
         why = getattr(error, "explanation", None) or os.strerror(error.errno)
@@ -278,7 +334,7 @@ def parse(args: list[str]) -> tuple[list[tuple[str, str]], list[str]]:
         else:
             flag, value = word[:2], word[2:]
             attached = value
-        option = next((row for row in ALL_OPTIONS if flag in row[:2]), None)
+        option = next((row for row in (*ALL_OPTIONS, *_OWN_ROWS) if flag in row[:2]), None)
         if option and attached and not option[2] and not word.startswith("--"):  # -qtT
             words.insert(0, f"-{value}")
             attached = value = ""

@@ -103,6 +103,7 @@ class Process:
         self._entry = entry
         self.task = task
         task.group.exe_file = self._exe_file
+        task.group.relative = _relative
         self.threads = Threads(task, self.mm, serve)
         mask = bytearray(8)
         self.host.now.rt_sigprocmask(0, 0, mask, 8)
@@ -347,3 +348,9 @@ class Process:
                 self.mm.window.write(self.task.clear_child_tid, bytes(4))
             self._vfork.finish(self.mm)
             self._vforks.clear()
+
+
+def _relative(pid: int) -> tuple[int, int] | None:
+    """As ThreadGroup.relative()."""
+    hidden, program = ffi.new("int *"), ffi.new("int *")
+    return None if lib.tree_find(pid, hidden, program) else (hidden[0], program[0])

@@ -6,10 +6,12 @@ from _thread import allocate_lock, start_new_thread
 
 from linux_abi.errors import LinuxError
 from linux_abi.robust import release_robust_list
+from linux_abi.signals import set_action
 from linux_abi.task import Task, TaskStopped
 from linux_abi.uapi.clone import CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_PARENT_SETTID, CLONE_SETTLS
 from linux_abi.uapi.errno import EAGAIN
 from linux_abi.uapi.futex import FUTEX_WAKE
+from linux_abi.uapi.signals import SIGRTMIN
 from linux_abi.uapi.x86_64 import RAX, RSP
 
 from ._native import lib
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from .memory import AddressSpace
 
 _ALL = (1 << 64) - 1
+_SIGSETXID = SIGRTMIN + 1  # of glibc
 _KICK_AGAIN = 0.001  # s: a kick that comes between two looks at the flag is lost
 
 
@@ -76,6 +79,8 @@ class Threads:
         task.signals = kvm.Signals()
         task.tid = task.host.gettid()
         number = task.tid.to_bytes(4, "little")
+        if self.alone():  # with its first thread, the host's C library has taken this signal for itself
+            set_action(task, _SIGSETXID, task.group.actions[_SIGSETXID])
         for flag, address in ((CLONE_PARENT_SETTID, args.parent_tid), (CLONE_CHILD_SETTID, args.child_tid)):
             if args.flags & flag:
                 _store(task, address, number)

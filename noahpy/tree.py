@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _NAME = "/memfd:noahpy-tree (deleted)"
 _HEADER = Struct("<II")
-_RECORD = Struct("<ii5QiI200s")  # struct tree_record
+_RECORD = Struct("<ii5QiIii192s")  # struct tree_record
 
 
 class Record:
@@ -20,7 +20,7 @@ class Record:
     __slots__ = ("pid", "parent", "start", "exec", "end", "user", "system", "status", "execs", "path")
 
     def __init__(self, raw: bytes) -> None:
-        pid, parent, start, execed, end, user, system, status, execs, path = _RECORD.unpack(raw)
+        pid, parent, start, execed, end, user, system, status, execs, _, _, path = _RECORD.unpack(raw)
         self.pid: int = pid
         self.parent: int = parent
         self.start = start / 1e9

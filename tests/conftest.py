@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,11 +82,24 @@ def noahpy_command() -> list[str]:
     return [str(script)] if script.exists() else [sys.executable, "-m", "noahpy"]
 
 
+@cache
+def _missing(engine: str) -> str:
+    """Why there is no such engine here; nothing if there is."""
+    result = subprocess.run([*Engine(engine).command, "true"], env=Engine(engine).environment(), capture_output=True, text=True)
+    return f"no {engine}: {result.stdout}{result.stderr}" if result.returncode else ""
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what the tests ran on."""
+    if why := _missing("kvm"):
+        terminalreporter.section("not on KVM", sep="!", red=True)
+        terminalreporter.line(why.strip())
+    terminalreporter.line(f"engines: {', '.join(name for name in ('kvm', 'sim') if not _missing(name)) or 'none'}")
+
+
 def _need(engine: str) -> None:
     """Skips where there is no such engine, or fails if NOAHPY_REQUIRE names it."""
-    result = subprocess.run([*Engine(engine).command, "true"], env=Engine(engine).environment(), capture_output=True, text=True)
-    if result.returncode:
-        why = f"no {engine}: {result.stdout}{result.stderr}"
+    if why := _missing(engine):
         if engine in os.environ.get("NOAHPY_REQUIRE", "").split(","):
             pytest.fail(why, pytrace=False)
         pytest.skip(why)
@@ -111,7 +125,10 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     return Engine(request.param)
 
 
-@pytest.fixture(params=["kvm", *(pytest.param(name, marks=pytest.mark.slow) for name in ("kvm-nofast", "sim"))])
+FIRST = "sim" if _missing("kvm") else "kvm"
+
+
+@pytest.fixture(params=[pytest.param(name, marks=[] if name == FIRST else pytest.mark.slow) for name in OPTIONS])
 def guest(request: pytest.FixtureRequest) -> Engine:
     """What is compared with `native`."""
     request.getfixturevalue(request.param.partition("-")[0])

@@ -413,7 +413,7 @@ def _ioctl_argument(seen: Seen, i: int, kind: Any) -> str | None:
     if direction == requests.NONE:
         return None
     if direction == requests.VALUE:
-        return f"{value:#x}" if value else "0"
+        return str(s32(value))
     memory = seen.before if direction == requests.IN else seen.after
     if i not in memory or (not isinstance(what, int) and what not in STRUCTS):
         return address(value)

@@ -36,6 +36,7 @@ class Shown:
     def __init__(self, call: Syscall) -> None:
         self.name = call.name
         self.restart = call.restart
+        self.names = [name for name, _ in call.parameters]
         self.returns = str(call.function.__annotations__.get("return"))
         kinds = [Length if kind.__name__ == "InOut[Int]" else kind for _, kind in call.parameters]
         self.arguments = [(*shower(kind), kind) for kind in kinds]
@@ -57,6 +58,11 @@ class Shown:
         if self._whole:
             return self._whole(seen)[1]
         return f"{', '.join(self._some(seen, self.early, len(self.arguments)))})"
+
+    def named(self, seen: Seen) -> dict[str, str]:
+        """The arguments by name."""
+        shown = [show(seen, i, kind) for i, (show, _, kind) in enumerate(self.arguments)]
+        return {name: text for name, text in zip(self.names, shown, strict=True) if text is not None}
 
     def is_fd(self, i: int) -> bool:
         """Whether an argument is a descriptor."""
@@ -159,7 +165,8 @@ def _read_vectors(name: str) -> Callable[[Seen], Halves]:
 def _message(name: str, late: bool) -> Callable[[Seen], Halves]:
     def show(seen: Seen) -> Halves:
         memory = (seen.after if late else seen.before).get(1)
-        text = message(memory, seen.limit)[0] if memory else address(seen.arguments[1])
+        before = seen.before.get(1, [b""])[0] if late else b""
+        text = message(memory, seen.limit, before)[0] if memory else address(seen.arguments[1])
         start, rest = f"{name}({shower(types.Fd)[0](seen, 0, types.Fd)}, ", f"{MessageFlags.show(s32(seen.arguments[2]))})"
         return (start, f"{text}, {rest}") if late else (f"{start}{text}, {rest[:-1]}", ")")
 

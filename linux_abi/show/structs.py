@@ -22,6 +22,7 @@ from ..uapi.signals import (
     SIG_IGN,
     SIGBUS,
     SIGCHLD,
+    SIGEV_THREAD_ID,
     SIGFPE,
     SIGILL,
     SIGIO,
@@ -32,6 +33,7 @@ from ..uapi.signals import (
     ChildCode,
     FpeCode,
     IllCode,
+    Notify,
     SegvCode,
     SenderCode,
     SigactionFlags,
@@ -56,6 +58,7 @@ from ..uapi.structs import (
     Rusage,
     Sigaction,
     Sigaltstack,
+    Sigevent,
     Siginfo,
     SiginfoChild,
     SiginfoFault,
@@ -162,7 +165,7 @@ def siginfo(data: bytes) -> str:
         shown.append(f"si_band={p.si_band}")
     elif code == SI_TIMER:
         t = SiginfoTimer.unpack(data[: SiginfoTimer.size])
-        shown += [f"si_timerid={t.si_tid:#x}", f"si_overrun={t.si_overrun}", _value(t.si_value)]
+        shown += [f"si_timerid={f'{t.si_tid:#x}' if t.si_tid else 0}", f"si_overrun={t.si_overrun}", _value(t.si_value)]
     elif code <= 0:
         k = SiginfoKill.unpack(data[: SiginfoKill.size])
         shown += [f"si_pid={k.si_pid}", f"si_uid={k.si_uid}"]
@@ -181,6 +184,15 @@ def child_info(pid: int, uid: int, status: int) -> bytes:
     signal = status & 0x7F
     code = (CLD_DUMPED if status & 0x80 else CLD_KILLED) if signal else CLD_EXITED
     return bytes(SiginfoChild(SIGCHLD, 0, code, pid, uid, signal or status >> 8, 0, 0))
+
+
+@_shows(Sigevent)
+def _sigevent(s: Sigevent) -> str:
+    value = [f"sigev_value={{sival_int={s.sigev_value & 0xFFFFFFFF}, sival_ptr={s.sigev_value:#x}}}"] if s.sigev_value else []
+    shown = [*value, f"sigev_signo={signal_name(s.sigev_signo)}", f"sigev_notify={Notify.show(s.sigev_notify)}"]
+    if s.sigev_notify == SIGEV_THREAD_ID:
+        shown.append(f"sigev_notify_thread_id={s.sigev_notify_thread_id}")
+    return f"{{{', '.join(shown)}}}"
 
 
 # ---- Time ----
@@ -318,12 +330,14 @@ def vectors(memory: list[bytes], limit: int, count: int) -> str:
     return f"[{', '.join(shown)}{', ...' if count > len(shown) else ''}]"
 
 
-def message(memory: list[bytes], limit: int) -> tuple[str, list[bytes]]:
-    """A struct msghdr with what it points to, and what of `memory` is behind it."""
+def message(memory: list[bytes], limit: int, before: bytes = b"") -> tuple[str, list[bytes]]:
+    """A struct msghdr with what it points to, and what of `memory` is behind it. `before`: as it was before a recvmsg(2)."""
     head = Msghdr.unpack(memory[0][: Msghdr.size])
     buffers = min(head.msg_iovlen, len(memory) - 4)
-    name = socket_address(memory[1]) if memory[1] else "NULL"
-    shown = [f"msg_name={name}, msg_namelen={head.msg_namelen}"]
+    name = socket_address(memory[1]) if memory[1] else f"{head.msg_name:#x}" if head.msg_name else "NULL"
+    room = Msghdr.unpack(before).msg_namelen if before else head.msg_namelen
+    length = f"{room} => {head.msg_namelen}" if head.msg_name and room != head.msg_namelen else f"{head.msg_namelen}"
+    shown = [f"msg_name={name}, msg_namelen={length}"]
     shown.append(f"msg_iov={vectors(memory[3 : 4 + buffers], limit, head.msg_iovlen)}, msg_iovlen={head.msg_iovlen}")
     if head.msg_controllen:
         shown.append(f"msg_control={head.msg_control:#x}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import procfs
+from .. import procfs, procguests
 from ..forward import UIO_MAXIOV, iovec
 from ..syscall import forward, syscall
 from ..types import (
@@ -333,7 +333,7 @@ def getdents64(task: Task, fd: Fd, dirp: OutEntries, count: UInt) -> int:
 
 def _process_vm(task: Task, pid: int, local: tuple[int, int], remote: tuple[int, int]) -> tuple[int | bytes, ...]:
     """The host call's first five arguments for arrays of (address, count). Other processes' windows are not known here."""
-    own = pid in procfs.tids(task)
+    own = pid in procguests.Own(task).threads()
     far = iovec(task, *remote) if remote[1] <= UIO_MAXIOV else task.mm.BAD_ADDRESS
     return pid if own else -1, iovec(task, *local), local[1], far, remote[1]
 

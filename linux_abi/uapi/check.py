@@ -23,15 +23,15 @@ _OTHER = ("check", "errno", "flags", "layout", "structs", "structs_x86_64", "x86
 _KERNEL_HEADERS = """
 linux/stat.h asm/ioctls.h asm/poll.h asm/prctl.h asm/sigcontext.h asm/siginfo.h asm/signal.h asm/stat.h asm/statfs.h
 asm/termbits.h asm/termios.h asm/ucontext.h asm/unistd.h
-linux/auxvec.h linux/capability.h linux/close_range.h linux/elf.h linux/errno.h linux/eventpoll.h linux/fadvise.h linux/falloc.h
-linux/fcntl.h linux/fiemap.h linux/filter.h linux/fs.h linux/futex.h linux/inotify.h linux/ioprio.h linux/ipc.h linux/kcmp.h
-linux/kd.h linux/limits.h linux/loop.h linux/magic.h linux/membarrier.h linux/memfd.h linux/mman.h linux/mount.h linux/msg.h
-linux/openat2.h linux/personality.h linux/prctl.h linux/ptrace.h linux/random.h linux/resource.h linux/rseq.h linux/sched.h
-linux/sched/types.h linux/seccomp.h linux/securebits.h linux/sem.h linux/shm.h linux/signal.h linux/signalfd.h linux/sockios.h
-linux/sysinfo.h linux/time.h linux/timerfd.h linux/times.h linux/timex.h linux/uio.h linux/un.h linux/utime.h linux/utsname.h
-linux/vt.h linux/wait.h linux/xattr.h
+linux/auxvec.h linux/capability.h linux/close_range.h linux/elf.h linux/errno.h linux/eventpoll.h linux/fadvise.h
+linux/falloc.h linux/fcntl.h linux/fiemap.h linux/filter.h linux/fs.h linux/futex.h linux/inotify.h linux/ioprio.h linux/ipc.h
+linux/kcmp.h linux/kd.h linux/landlock.h linux/limits.h linux/loop.h linux/magic.h linux/membarrier.h linux/memfd.h
+linux/mman.h linux/mount.h linux/msg.h linux/openat2.h linux/personality.h linux/prctl.h linux/ptrace.h linux/random.h
+linux/resource.h linux/rseq.h linux/sched.h linux/sched/types.h linux/seccomp.h linux/securebits.h linux/sem.h linux/shm.h
+linux/signal.h linux/signalfd.h linux/sockios.h linux/sysinfo.h linux/time.h linux/timerfd.h linux/times.h linux/timex.h
+linux/uio.h linux/un.h linux/utime.h linux/utsname.h linux/vt.h linux/wait.h linux/xattr.h
 """.split()  # noqa: SIM905
-_YOUNG_HEADERS = ("linux/close_range.h", "linux/ioprio.h")
+_YOUNG_HEADERS = ("linux/close_range.h", "linux/ioprio.h", "linux/landlock.h")
 # What the kernel's headers leave to the C library, whose own versions of some structs have to stand aside.
 _LIBC_HEADERS = (
     "dirent.h",
@@ -47,6 +47,7 @@ _LIBC_RENAMED = ("iovec", "sigset_t", "timespec", "timeval")
 
 # Enumerators, which #ifdef does not see: the start of their names and a macro of the same header ("": always there).
 _ENUMERATORS = {
+    "FSCONFIG_": "FSOPEN_CLOEXEC",
     "IOPRIO_CLASS_": "IOPRIO_CLASS_SHIFT",
     "IOPRIO_WHO_": "IOPRIO_CLASS_SHIFT",
     "KCMP_": "",

@@ -41,6 +41,7 @@ class _Busybox:
         self.quick = quick
         self.tests = source / "testsuite"
         self.bin = cache / "busybox"
+        self.helpers = cache / "busybox-helpers"
         listed = subprocess.run([program, "--list"], capture_output=True, text=True, check=False)
         if listed.returncode:
             raise CannotRun(f"{program}: is no busybox")
@@ -72,7 +73,7 @@ class _Busybox:
                 found.append(self._unit(f"{applet}/{test.name}", applet, argv, in_suite=False))
             if script.exists():
                 found.append(self._unit(script.name, applet, [f"./{script.name}"], in_suite=True))
-        return [*found, *ash.units(self.source, self.config, self.links / "ash", self.bin / "helpers")]
+        return [*found, *ash.units(self.source, self.config, self.links / "ash", self.helpers)]
 
     def _unit(self, name: str, applet: str, argv: list[str], *, in_suite: bool) -> Unit:
         prepare = self._copy_suite if in_suite else self._empty

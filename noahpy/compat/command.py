@@ -16,13 +16,18 @@ from pathlib import Path
 from typing import NoReturn
 
 from ..errors import CannotRun
-from . import bash, busybox, coreutils, pool
+from . import bash, busybox, coreutils, pool, python
 from .compare import NATIVE, Row, Way, compare
 from .execute import execute
 from .report import Report, known_failures
 from .suite import Suite, Unit
 
-SUITES: dict[str, Callable[..., Suite]] = {"busybox": busybox.suite, "coreutils": coreutils.suite, "bash": bash.suite}
+SUITES: dict[str, Callable[..., Suite]] = {
+    "busybox": busybox.suite,
+    "coreutils": coreutils.suite,
+    "bash": bash.suite,
+    "python": python.suite,
+}
 
 
 def main(arguments: list[str]) -> int:
@@ -109,8 +114,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog="A line of --expect is UNIT: CASE  # REASON. What is listed and goes as natively is an error, too,"
         " unless the reason begins with 'sometimes'; 'sometimes prints' is for another output with the same outcome.",
     )
-    parser.add_argument("suite", choices=SUITES, help="its source is fetched by apt-get, which needs dpkg-dev")
-    parser.add_argument("--program", "--busybox", type=_program, metavar="PATH", help="the busybox or bash (default: Debian's)")
+    parser.add_argument("suite", choices=SUITES, help="fetched by apt-get; a source needs dpkg-dev")
+    parser.add_argument("--program", "--busybox", type=_program, metavar="PATH", help="what is tested (default: Debian's)")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--no-fast", dest="ways", action="store_const", const=["no-fast"], help="every system call in Python")
     how.add_argument("--both", dest="ways", action="store_const", const=["fast", "no-fast"], help="with and without --no-fast")

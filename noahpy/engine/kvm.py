@@ -206,12 +206,13 @@ class Signals:
         return number, bytes(ffi.buffer(self._info))
 
 
-def open_machine(plain: dict[int, tuple[list[int], bool]], engine: str = "auto", *, quiet: bool = False) -> Signals:
-    """Make the machine that shows the window. `plain` are the calls that C may finish (linux_abi.index.PLAIN).
+def open_engine(engine: str = "auto", *, quiet: bool = False) -> None:
+    """Open KVM's device or the simulated CPU's library, if that has not been done.
 
     `engine`: kvm, sim, or auto, which is KVM where there is one and says so where not, unless `quiet`.
     """
-    signals = Signals()
+    if lib.engine_is_open():
+        return
     if engine != "sim":
         error = lib.engine_open(lib.ENGINE_KVM, DEVICE.encode())
         if error and engine == "kvm":
@@ -220,6 +221,12 @@ def open_machine(plain: dict[int, tuple[list[int], bool]], engine: str = "auto",
             _open_instead(EngineError(-error), quiet)
     else:
         _open_simulation()
+
+
+def open_machine(plain: dict[int, tuple[list[int], bool]], engine: str = "auto", *, quiet: bool = False) -> Signals:
+    """Make the machine that shows the window. `plain` are the calls that C may finish (linux_abi.index.PLAIN)."""
+    signals = Signals()
+    open_engine(engine, quiet=quiet)
     lib.tree_start()  # without it (RLIMIT_FSIZE, no memory) nobody sees who runs
     lib.fast_own(bool(plain))
     if plain:

@@ -112,6 +112,9 @@ class Task:
     def __init__(self, line: Line, hello: Mapping[str, Any]) -> None:
         self.pid: int = hello["pid"]
         self.tid: int = hello["tid"]
+        self.host_pid: int = hello[
+            "host_pid"
+        ]  # as seen from here: in a tree of its own (--root), the program has other numbers
         self.parent: int = hello["parent"]  # its process's, at that one's first call
         self.program = os.fsdecode(hello["program"])  # the path
         self.memory = Memory(line)

@@ -58,10 +58,6 @@ class Watch(Once):
         self._births = 0
         self._gone = False
 
-    def refuse(self, error: CannotRun) -> None:
-        """The program can't be run."""
-        os.write(self._announce, wire.refusal(error))
-
     # ---- What becomes of threads ----
 
     def thread_started(self, task: Task) -> None:

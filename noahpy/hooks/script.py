@@ -9,7 +9,6 @@ import sys
 from ..clerk import make, no_stream
 from ..errors import CannotRun
 from . import wire
-from .guest import Watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,10 +17,10 @@ if TYPE_CHECKING:
 _NAME = "noahpy_script"  # what the file finds as its __name__
 
 
-def begin(path: str) -> Watch:
-    """Make the hooks' process, which has this one's standard output and directory. CannotRun: the file is no good."""
+def begin(path: str) -> int:
+    """Make the hooks' process, which has this one's standard output and directory: the socket to it. CannotRun: it can't be."""
     try:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, theirs = wire.pair()
         place = os.getcwd()
         out = no_stream(os.dup(1))
         make(lambda: _work(path, place, theirs, out), {theirs.fileno(), out})
@@ -29,7 +28,7 @@ def begin(path: str) -> Watch:
         raise CannotRun(f"--script: {error.strerror}") from error
     theirs.close()
     os.close(out)
-    return Watch(no_stream(ours.detach()))
+    return no_stream(ours.detach())
 
 
 def _work(path: str, place: str, announce: socket.socket, out: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from threading import Lock, Thread
@@ -13,7 +12,7 @@ from linux_abi import callset
 
 from ..errors import CannotRun
 from . import wire
-from .controller import Controller, kill_others
+from .controller import Controller, kill_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 PIPE, STDOUT, DEVNULL = subprocess.PIPE, subprocess.STDOUT, subprocess.DEVNULL
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # As `-m noahpy`, but with no directory of the caller's to import from, and PYTHON... variables left to the guest.
-_START = f"import sys; sys.path[0] = {_ROOT!r}; from noahpy.hooks.start import main; main()"
+_START = f"import sys; sys.path[0] = {_ROOT!r}; from noahpy.hooks.start import main; main({{}})"
 
 
 class Hooks:
@@ -120,15 +119,16 @@ class VM:
         The streams are as subprocess.Popen takes them. CannotRun: it can't be run. Hooks that are registered later are for
         programs that are started later.
         """
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        theirs, ours = wire.pair()
         with theirs:
-            command = [sys.executable, "-E", "-c", _START, str(theirs.fileno()), *self.options, "--", *argv]
+            command = [sys.executable, "-E", "-c", _START.format(theirs.fileno()), *self.options, "--", *argv]
             program = Program(command, env=env, cwd=cwd, stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=[theirs.fileno()])
         controller = Controller(self.hooks, self.lock, ours)
         first = controller.begin()
         if "pid" not in first:
             program.communicate()
             raise CannotRun(first.get("refused", f"noahpy has ended with status {program.returncode}"), program.returncode)
+        program.first = controller.first.host_pid
         Thread(target=controller.serve, name="noahpy-hooks", daemon=True).start()
         return program
 
@@ -168,7 +168,9 @@ vm = VM()  # whose hooks `noahpy --script` uses
 class Program(subprocess.Popen[bytes]):
     """A program that runs: a subprocess.Popen, whose kill() takes all that the program has started."""
 
+    first = -1  # the number of its first process
+
     def kill(self) -> None:
         """Kill it and all processes that it has started."""
-        kill_others(self.pid)
+        kill_tree(self.first)
         super().kill()

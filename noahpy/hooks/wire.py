@@ -12,6 +12,8 @@ from _struct import Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from socket import socket
+
     from ..errors import CannotRun
 
 REGISTERS = 18  # places as in linux_abi.uapi.x86_64
@@ -48,3 +50,12 @@ FIRST, LAST = 1, 2  # before the call, after it
 def refusal(error: CannotRun) -> bytes:
     """The first message of either side, if nothing will come of it."""
     return marshal.dumps({"refused": str(error), "status": error.status})
+
+
+def pair() -> tuple[socket, socket]:
+    """The socket that all threads have in common, and the hooks' process's end, which learns who sends."""
+    from socket import AF_UNIX, SO_PASSCRED, SOCK_SEQPACKET, SOL_SOCKET, socketpair
+
+    guests, hooks = socketpair(AF_UNIX, SOCK_SEQPACKET)
+    hooks.setsockopt(SOL_SOCKET, SO_PASSCRED, 1)
+    return guests, hooks

@@ -59,11 +59,11 @@ class Files:
         flags = call.args["flags"] if call.name in ("open", "openat") else O_WRONLY
         if not flags & (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC):
             return
-        place = os.readlink(f"/proc/{call.task.pid}/cwd")
+        place = os.readlink(f"/proc/{call.task.host_pid}/cwd")
         for name, kind in call.types.items():
             if issubclass(kind, types.DirFd):
                 fd = call.args[name]
-                place = call.task.path(fd) if fd >= 0 else os.readlink(f"/proc/{call.task.pid}/cwd")
+                place = call.task.path(fd) if fd >= 0 else os.readlink(f"/proc/{call.task.host_pid}/cwd")
             elif issubclass(kind, types.Path) and (path := call[name]):
                 path = os.path.normpath(os.path.join(place, path))
                 if path not in self._before and not path.startswith(("/dev/", "/proc/")):
@@ -145,7 +145,7 @@ class Trials:
         if "fd" not in call.types:
             return True
         try:
-            with open(f"/proc/{call.task.pid}/fdinfo/{call.args['fd']}") as file:
+            with open(f"/proc/{call.task.host_pid}/fdinfo/{call.args['fd']}") as file:
                 flags = dict(line.split(":\t", 1) for line in file)["flags"]
         except OSError:  # it is not open
             return False

@@ -15,6 +15,7 @@ from .clerk import Clerk
 from .items import items
 from .lines import Lines
 from .options import Options
+from .records import Records
 from .ring import Ring
 
 _MOST_STRINGS = 32
@@ -41,20 +42,21 @@ def begin(options: Options, path: str, program: bytes, argv: list[bytes], envp: 
     _check(lib.watch(ring, no_stream(wake.detach())))
 
 
-def _work(options: Options, fd: int, calls: socket.socket, out: int, first: str) -> None:
+def _work(options: Options, fd: int, calls: socket.socket, out: int, first: list[str]) -> None:
     work = Clerk(Ring(fd), out)
-    work.work(Lines(options, Declarations(lazy=False), first, work.text.append), calls)
+    kind = Records if options.form == "json" else Lines
+    work.work(kind(options, Declarations(lazy=False), first, work.text.append), calls)
 
 
-def _execve(options: Options, program: bytes, argv: list[bytes], envp: list[bytes]) -> str:
-    """The call that the tree begins with, which nobody makes here."""
-    if options.only is not None and "execve" not in options.only:
-        return ""
+def _execve(options: Options, program: bytes, argv: list[bytes], envp: list[bytes]) -> list[str]:
+    """The arguments of the call that the tree begins with, which nobody makes here."""
+    if not options.wants(0) or (options.only is not None and "execve" not in options.only):
+        return []
     words = [quoted(word, options.limit)[0] + ("..." if len(word) > options.limit else "") for word in argv[:_MOST_STRINGS]]
     if len(argv) > _MOST_STRINGS:
         words.append("...")
     name, variables = quoted(program, len(program))[0], f"{len(envp)} var{'' if len(envp) == 1 else 's'}"
-    return f"execve({name}, [{', '.join(words)}], {id(envp):#x} /* {variables} */)"
+    return [name, f"[{', '.join(words)}]", f"{id(envp):#x} /* {variables} */"]
 
 
 def _check(error: int) -> None:

@@ -74,6 +74,8 @@ def _of(i: int, kind: Any, strings: int) -> Iterator[Item]:
     elif of in (Msghdr, Mmsghdr):
         many = of is Mmsghdr
         at = BEGIN if issubclass(kind, types.In) else END
+        if at == END and not many:
+            yield take(BEGIN, _ONE, 0, of.size, of.size)
         by = _BY_RESULT if many else _ONE
         yield i, lib.WATCH_MESSAGES, at, by, 0, of.size, strings
     elif issubclass(kind, types.InOutArray):

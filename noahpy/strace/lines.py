@@ -62,9 +62,9 @@ class Told:
 
 
 class Lines:
-    """Tells by `write`, which takes text. `first`: the call that begins the tree, as it was made."""
+    """Tells by `write`, which takes text. `first`: the arguments of the execve that begins the tree."""
 
-    def __init__(self, options: Options, declared: Declarations, first: str, write: Callable[[str], None]) -> None:
+    def __init__(self, options: Options, declared: Declarations, first: list[str], write: Callable[[str], None]) -> None:
         self.options = options
         self.write = write
         self.tasks: dict[int, Task] = {}
@@ -75,7 +75,7 @@ class Lines:
         self._declared = declared
         self._calls: dict[int, Shown | None] = {}
         self._texts: dict[tuple[object, ...], Told] = {}
-        self._clock = time_ns() - monotonic_ns()
+        self.clock = time_ns() - monotonic_ns()
         self._last = 0  # time of the line before
         self._handlers = {
             lib.RECORD_BORN: self._born,
@@ -116,8 +116,8 @@ class Lines:
     def _adopt(self, record: Record) -> Task:
         task = self._know(record.tid, record.pid, record.value)
         if self._first:
-            self._print(task, record.when, f"{self._aligned(self._first, task, record.when)}= 0")
-            self._first = ""
+            self._print_first(task, record.when, self._first)
+            self._first = []
         return task
 
     def _know(self, tid: int, pid: int, parent: int) -> Task:
@@ -180,7 +180,7 @@ class Lines:
         if begin.value in _FORKS and result > 0 and self._makes_process(begin):
             self._announced(task, result)
         if self.options.wants(result):
-            self._finish(task, begin, end, self._tell(begin, end, result, interrupted))
+            self._finish(task, begin, end, result, interrupted=interrupted)
         task.open = task.came = None
         while task.due:
             self._print_signal(task, end.when, task.due.pop(0))
@@ -190,7 +190,9 @@ class Lines:
         flags = int.from_bytes(memory.get(0, b"")[:8], "little") if begin.value == _CLONE3 else arguments(begin.content)[0]
         return begin.value not in (_CLONE3, _CLONE) or not flags & CLONE_THREAD
 
-    def _finish(self, task: Task, begin: Record, end: Record, told: Told) -> None:
+    def _finish(self, task: Task, begin: Record, end: Record, result: int | None, *, interrupted: bool) -> None:
+        """A call has come back; without a result: its thread ends."""
+        told = self._tell(begin, end, result, interrupted)
         if self._current is task:
             written = self._begun
             line = written or self._prefix(task, begin.when) + told.before
@@ -264,8 +266,8 @@ class Lines:
 
     def _task_ends(self, task: Task, how: str, when: int) -> None:
         if task.open and self.options.wants(None):
-            self._finish(task, task.open, Record.at(when), self._tell(task.open, None, None, interrupted=False))
-        self._print(task, when, f"+++ {how} +++")
+            self._finish(task, task.open, Record.at(when), None, interrupted=False)
+        self._print_end(task, when, how)
         del self.tasks[task.tid]
         if task.tid == task.pid and not task.announced and task.parent in self.tasks:
             self._early.add(task.pid)
@@ -276,12 +278,17 @@ class Lines:
         number = int.from_bytes(info[:4], "little")
         self._print(task, when, f"--- {signal_name(number)} {siginfo(info)} ---")
 
+    def _print_end(self, task: Task, when: int, how: str) -> None:
+        self._print(task, when, f"+++ {how} +++")
+
+    def _print_first(self, task: Task, when: int, arguments: list[str]) -> None:
+        """The call that has begun the tree, which nobody has made here."""
+        text = f"execve({', '.join(arguments)}) ".ljust(_COLUMN - len(self._prefix(task, when)))
+        self._print(task, when, f"{text}= 0")
+
     def _print(self, task: Task, when: int, text: str) -> None:
         self._leave()
         self.write(f"{self._prefix(task, when)}{text}\n")
-
-    def _aligned(self, text: str, task: Task, when: int) -> str:
-        return f"{text} ".ljust(_COLUMN - len(self._prefix(task, when)))
 
     def _beginning(self, task: Task) -> str:
         assert task.open is not None
@@ -301,7 +308,7 @@ class Lines:
             who += f"{_seconds(when - (self._last or when)):>12} "
             self._last = when
         if options.clock:
-            now = self._clock + when
+            now = self.clock + when
             day = strftime("%H:%M:%S", localtime(now // _SECOND)) if options.clock < 3 else str(now // _SECOND)
             fraction = f".{now % _SECOND // _MICROSECOND:06}" if options.clock > 1 else ""
             who += f"{day}{fraction} "

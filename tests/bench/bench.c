@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,17 @@ static void *map(size_t size) {
 static long call_exit(long n) {
     while (n--) syscall(SYS_getppid);
     return 0;
+}
+
+static long call_inside(long n) {
+    while (n--) syscall(SYS_getpid);
+    return 0;
+}
+
+static long call_sigaction(long n) {
+    struct sigaction action;
+    while (n--) sigaction(SIGUSR1, NULL, &action);
+    return (long)action.sa_handler;
 }
 
 static long call_python(long n) {
@@ -150,6 +162,16 @@ static long fork_exec_wait(long n) {
     return 0;
 }
 
+static long spawn_wait(long n) {
+    while (n--) {
+        pid_t pid;
+        int status;
+        char *argv[] = {(char *)self, "nothing", NULL};
+        if (posix_spawn(&pid, self, NULL, NULL, argv, NULL) || waitpid(pid, &status, 0) != pid || status) exit(1);
+    }
+    return 0;
+}
+
 /* One byte there and one back, between two processes. */
 static long pipe_ping_pong(long n) {
     int there[2], back[2];
@@ -176,6 +198,8 @@ static const struct {
     long operations; /* in each of ROUNDS rounds; 0: as many as take long enough to measure */
 } benchmarks[] = {
     {"getppid", call_exit, 0},
+    {"getpid", call_inside, 0},
+    {"rt_sigaction", call_sigaction, 0},
     {"getrlimit", call_python, 0},
     {"clock_gettime", call_clock, 0},
     {"read", call_read, 0},
@@ -188,6 +212,7 @@ static const struct {
     {"signal", signal_round_trip, 0},
     {"fork+wait", fork_wait, 0},
     {"fork+exec+wait", fork_exec_wait, 0},
+    {"posix_spawn+wait", spawn_wait, 0},
     {"pipe ping-pong", pipe_ping_pong, 0},
 };
 

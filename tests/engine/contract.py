@@ -1,6 +1,6 @@
 """What every engine owes (native/engine.h), each in a process of its own: `python -m tests.engine.contract ENGINE CHECK`.
 
-Guests are a few bytes of machine code in an address space of three pages; no program, no handlers.
+Guests are a few bytes of machine code in an address space of a few pages; no program, no handlers.
 """
 
 from __future__ import annotations
@@ -169,6 +169,35 @@ def moving(guest: Guest) -> None:
     assert guest.rax == 0x0202020202020202
 
 
+def huge(guest: Guest) -> None:
+    """Of memory that may have 2 MiB entries, each page can be changed by itself."""
+    start, size = 0x40000000, 16 << 20
+    page = start + (5 << 20)
+    guest.map(start, READ | WRITE, size)
+    guest.code("488b06 48ff06 0f05")  # mov (%rsi), %rax; incq (%rsi); syscall
+
+    def counts(gva: int, value: int) -> None:
+        assert guest.run(rsi=gva) == lib.EXIT_SYSCALL
+        assert guest.rax == value
+
+    around = (start, page - PAGE, page + PAGE, start + size - PAGE)
+    for gva in (*around, page):
+        counts(gva, 0)
+    guest.protect(page, READ)
+    assert guest.run(rsi=page) == lib.EXIT_FAULT
+    assert guest.cpu.fault() == (14, 7, page)
+    guest.window.unmap(page, PAGE)
+    assert guest.run(rsi=page) == lib.EXIT_FAULT
+    assert guest.cpu.fault() == (14, 4, page)
+    for gva in around:
+        counts(gva, 1)
+    guest.map(page, READ | WRITE)
+    counts(page, 0)
+    guest.window.unmap(start, size)
+    for gva in (*around, page):
+        assert guest.run(rsi=gva) == lib.EXIT_FAULT
+
+
 def sharing(guest: Guest) -> None:
     """Memory that is shared is seen both ways."""
     fd = os.memfd_create("shared")
@@ -274,6 +303,66 @@ def threads(guest: Guest) -> None:
     assert guest.word(DATA) == sum(rounds + number for number in range(count))
 
 
+def copies(guest: Guest) -> None:
+    """A copy of a CPU goes on where it was, and apart from it; a released one is given out with fresh registers."""
+    guest.cpu.fs_base = DATA
+    guest.code("660f6ec8 0f05 660f7ec8 64488b0c2500000000 48ffc3 0f05")  # movd %eax, %xmm1; syscall; movd %xmm1, %eax;
+    guest.window.write(DATA, (33).to_bytes(8, "little"))  # mov %fs:0, %rcx; inc %rbx; syscall
+    assert guest.run(rax=55, rbx=66) == lib.EXIT_SYSCALL
+    copy = guest.cpu.copy()
+    assert copy
+
+    def work(cpu: kvm.Cpu = copy) -> None:
+        assert guest.run(guest.rip, cpu, rax=0) == lib.EXIT_SYSCALL
+        regs = cpu.vcpu.regs
+        assert (regs.rax, regs.rbx, regs.rip, cpu.fs_base) == (55, 67, guest.rip + 18, DATA)
+        cpu.release()
+        fresh = kvm.Cpu()
+        assert [getattr(fresh.vcpu.regs, name) for name in NAMES] == [0] * 17 + [0x202]
+        assert guest.run(guest.rip, fresh) == lib.EXIT_FAULT  # FS has no base
+        assert fresh.fs_base == 0
+        fresh.release()
+
+    _beside(work)()
+    assert guest.run(guest.rip, rbx=0) == lib.EXIT_SYSCALL
+    assert (guest.rax, guest.rbx) == (55, 1)
+
+
+def resetting(guest: Guest) -> None:
+    """As at a program's start."""
+    guest.cpu.fs_base = DATA
+    guest.code("660f76c9 d9e8 0f05")  # pcmpeqd %xmm1, %xmm1; fld1; syscall
+    assert guest.run(rax=1, r15=15) == lib.EXIT_SYSCALL
+    guest.cpu.reset()
+    assert [getattr(guest, name) for name in NAMES] == [0] * 17 + [0x202]
+    assert guest.cpu.fs_base == 0
+    area = guest.cpu.get_xstate()
+    assert (area[:4], area[160:416]) == (guest.cpu.initial_xstate[:4], bytes(256))
+
+
+def fork_beside(guest: Guest) -> None:
+    """While another CPU runs: the child has its memory and this CPU, and may have more."""
+    guest.code("48ff06 ebfb 48ff4608 0f05")  # 1: incq (%rsi); jmp 1b; incq 8(%rsi); syscall
+    other = kvm.Cpu()
+
+    def work() -> None:
+        assert guest.run(CODE, other, rsi=DATA) == lib.EXIT_FAULT
+        other.release()
+
+    wait = _beside(work)
+    while not guest.word(DATA):
+        time.sleep(0)
+    for _ in range(10):
+        pid = guest.cpu.fork_beside_threads()
+        if pid == 0:
+            ran = [guest.run(CODE + 5, cpu, rsi=DATA) for cpu in (guest.cpu, kvm.Cpu())]
+            os._exit(0 if ran == [lib.EXIT_SYSCALL] * 2 and guest.word(DATA + 8) == 2 else 1)
+        assert os.waitpid(pid, 0)[1] == 0
+        assert guest.word(DATA + 8) == 0
+    guest.protect(DATA, READ)
+    wait()
+
+
 def lowering_beside(guest: Guest) -> None:
     """A thread that writes is stopped by another's change of the protection, before that is over."""
     guest.code("48ff06 ebfb")  # 1: incq (%rsi); jmp 1b
@@ -342,6 +431,46 @@ def vectors(guest: Guest) -> None:
     assert guest.window.read(DATA, 16) == bytes(range(16))
 
 
+def wide_vectors(guest: Guest) -> None:
+    """AVX's registers, too, where the engine has them; else its instructions are unknown."""
+    avx, high = 4, slice(576, 592)
+    guest.window.write(DATA, bytes(range(32)))
+    guest.code("c5fe6f06 c5fe7f4620 0f05")  # vmovdqu (%rsi), %ymm0; vmovdqu %ymm0, 32(%rsi); syscall
+    if not guest.cpu.xstate_features & avx:
+        assert guest.run(rsi=DATA) == lib.EXIT_FAULT
+        assert guest.cpu.fault()[:2] == (6, 0)
+        return
+    assert guest.run(rsi=DATA) == lib.EXIT_SYSCALL
+    assert guest.window.read(DATA + 32, 32) == bytes(range(32))
+    area = guest.cpu.get_xstate()
+    assert area[high] == bytes(range(16, 32))
+    area[high] = b"\x77" * 16
+    assert guest.cpu.set_xstate(area)
+    assert guest.run(CODE + 4, rsi=DATA) == lib.EXIT_SYSCALL
+    assert guest.window.read(DATA + 48, 16) == b"\x77" * 16
+
+
+def floating_point(guest: Guest) -> None:
+    """x87's registers; and what a frame does not hold becomes initial."""
+    one, two = (bytes(7) + b"\x80" + exponent.to_bytes(2, "little") for exponent in (0x3FFF, 0x4000))
+    guest.code("d9e8 0f05 dd1e 0f05")  # fld1; syscall; fstpl (%rsi); syscall
+    assert guest.run() == lib.EXIT_SYSCALL
+    area = guest.cpu.get_xstate()
+    assert area[32:42] == one
+    area[32:42] = two
+    area[160:176] = b"\x11" * 16  # xmm0
+    assert guest.cpu.set_xstate(area)
+    area[512] = 1  # x87 only
+    guest.window.write(DATA + 1024, area)
+    assert guest.run(guest.rip, rsi=DATA) == lib.EXIT_SYSCALL
+    assert guest.window.read(DATA, 8) == (0x4000 << 48).to_bytes(8, "little")  # 2.0
+    assert guest.cpu.load_xstate(DATA + 1024, guest.cpu.xstate_features)
+    guest.code("dd1e f30f7f4610 0f05")  # fstpl (%rsi); movdqu %xmm0, 16(%rsi); syscall
+    assert guest.run(rsi=DATA) == lib.EXIT_SYSCALL
+    assert guest.window.read(DATA, 8) == (0x4000 << 48).to_bytes(8, "little")
+    assert guest.window.read(DATA + 16, 16) == bytes(16)
+
+
 def bad_vectors(guest: Guest) -> None:
     """What the CPU refuses to load does not get there, and hurts nobody."""
     area = bytearray(guest.cpu.xstate_size)
@@ -362,8 +491,8 @@ def cost(guest: Guest) -> None:
 CHECKS = {
     check.__name__: check
     for check in (
-        registers, flags, segment_bases, faults, lowering, mapping, moving, sharing, shrinking, interruption, fork, threads,
-        lowering_beside, kicks, vectors, bad_vectors, cost,
+        registers, flags, segment_bases, resetting, faults, lowering, mapping, huge, moving, sharing, shrinking, interruption,
+        fork, fork_beside, threads, copies, lowering_beside, kicks, vectors, wide_vectors, floating_point, bad_vectors, cost,
     )
 }  # fmt: skip
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import PATIENCE
 from tests.engine.contract import CHECKS
 
 ROOT = Path(__file__).parents[2]
@@ -18,5 +19,5 @@ ROOT = Path(__file__).parents[2]
 def test_contract(engine: str, check: str, request: pytest.FixtureRequest) -> None:
     request.getfixturevalue(engine)
     command = [sys.executable, "-m", "tests.engine.contract", engine, check]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60 * PATIENCE)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")

@@ -123,6 +123,13 @@ def test_32_bit_calls(engine: Engine, build: Callable[[str, str], Path], tmp_pat
     check_end(engine.run([build("int80", "dynamic")], cwd=tmp_path), 0 if engine.is_native else -SEGV)
 
 
+def test_near_the_hard_limit(engine: Engine, native: Engine, build: Callable[[str, str], Path], tmp_path: Path) -> None:
+    """Where the host allows few descriptors, noahpy's own lie among the guest's numbers, and make way."""
+    limited = ["bash", "-c", 'ulimit -Sn 1024; ulimit -Hn 4096; exec "$@"', "bash", *engine.command]
+    result = native.run([*limited, build("descriptor_limit", "dynamic")], cwd=tmp_path, env=engine.environment())
+    check_end(result, 0)
+
+
 @pytest.mark.parametrize("variant", ["dynamic", "static-pie"])
 def test_no_two_runs_are_alike(variant: str, engine: Engine, build: Callable[[str, str], Path]) -> None:
     """AT_RANDOM, and the addresses of code, stack, heap and mappings."""

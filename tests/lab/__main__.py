@@ -1,7 +1,8 @@
-"""The guest tests, and some of busybox's own, on genuine SVM with nested paging: `make lab`, `make lab-quick`.
+"""Tests on genuine SVM with nested paging: `make lab`.
 
-QEMU's TCG emulates AMD's virtualization, so KVM in a kernel that runs there is the real one, whatever the host has or lacks.
-A machine is booted once and runs all tests. Guest programs are compiled on the host, by running them there.
+Guests', the engine's contract, conformance, and some of busybox's own. QEMU's TCG emulates AMD's virtualization, so KVM in a
+kernel that runs there is the real one, whatever the host has or lacks. A machine is booted once and runs all tests. Guest
+programs are compiled on the host, by running them there.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,10 +31,14 @@ REPOSITORY = Path(__file__).parents[2]
 LAB = REPOSITORY / ".cache/lab"
 SUITES = REPOSITORY / ".cache/compat"  # as `make compat-busybox` has it
 STAGE = LAB / "stage"
-STAGED = "noahpy", "linux_abi", "tests", "pyproject.toml", ".cache/guest"
+STAGED = "noahpy", "linux_abi", "tests", "pyproject.toml", ".cache/guest", ".cache/busybox-static"
 
 MACHINES = [Machine(model, cpus) for model in ("EPYC", "max") for cpus in (2, 1)]
 COMPILERS = "gcc", "musl-gcc"
+COMPILED = "tests/guest", "tests/conformance/test_conformance.py::test_vectors"
+CONFORMANCE = "tests/conformance/test_conformance.py"
+TESTS = "tests/guest", "tests/engine", *(f"{CONFORMANCE}::test_{name}" for name in ("busybox", "python", "vectors"))
+TWICE = f"{CONFORMANCE}::test_busybox[kvm-busybox", f"{CONFORMANCE}::test_python[kvm-tests"  # one program in there
 # Fast ones that together fork, exec, pipe, sort, seek, map and signal much; no two of a kind.
 BUSYBOX = (
     "ash", "awk", "cat", "cp", "cpio", "cut", "date", "dd", "diff", "expand", "find", "grep", "head", "ls", "md5sum", "mv",
@@ -45,16 +53,16 @@ cd {repository}
 echo {repository} >/usr/lib/python3/dist-packages/noahpy.pth
 sed '1s,.*,#!/usr/bin/python3,' noahpy/bin/noahpy >/usr/bin/noahpy
 chmod +x /usr/bin/noahpy
+noahpy true
 for compiler in {compilers}; do
     mkdir -p "$(dirname $compiler)"
     printf '#!/bin/sh\\necho "this was not compiled on the host: $*" >&2\\nexit 1\\n' >$compiler
     chmod +x $compiler
 done
 export LAB_RESULTS=/share/guest
-python3 -m pytest -q --no-summary --color=no tests/guest -p tests.lab.emulator -n {workers} -k {tests} --timeout 1800
-if [ {busybox} != none ]; then
-    noahpy compat busybox --cache {suites} --jobs {cpus} --timeout 1800 --report /share/busybox.json {busybox}
-fi
+python3 -m pytest -q --no-summary --color=no -p tests.lab.emulator --timeout 1800 -n {workers} {tests}
+busybox="{busybox}"
+[ -z "$busybox" ] || noahpy compat busybox --cache {suites} --jobs {cpus} --timeout 1800 --report /share/busybox.json $busybox
 """
 
 
@@ -76,19 +84,18 @@ def main() -> int:
     options = _parse()
     parts = Parts(LAB / "parts")
     parts.make()
-    subprocess.run([sys.executable, "-m", "pytest", "-q", "tests/guest", "-k", "native"], cwd=REPOSITORY, check=False)
+    compile_all = [sys.executable, "-m", "pytest", "-q", "-n", "logical", *COMPILED, "-k", "native or (test_vectors and sim)"]
+    subprocess.run(compile_all, cwd=REPOSITORY, check=False)
     if options.busybox:
         busybox.suite(SUITES, None)
     _stage(options.busybox)
-    lines, passed, failed = [], 0, 0
-    for machine in options.machines:
-        print(f"lab: {machine}", flush=True)
-        started = time.monotonic()
-        counts = _run(parts, machine, options)
-        lines.append(f"{machine}: {'; '.join(map(str, counts))}; {time.monotonic() - started:.0f} s")
-        passed += sum(count.passed for count in counts)
-        failed += sum(count.failed for count in counts)
-    print("\n".join([*lines, f"lab: {passed} passed, {failed} failed"]))
+    ran = []
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        for lines, counts in pool.map(partial(_run, parts, options), options.machines):
+            print("\n".join(lines), flush=True)
+            ran.append((lines[-1], counts))
+    passed, failed = (sum(getattr(count, what) for _, counts in ran for count in counts) for what in ("passed", "failed"))
+    print("\n".join([*(last for last, _ in ran), f"lab: {passed} passed, {failed} failed"]))
     return failed != 0
 
 
@@ -97,13 +104,16 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--machine", dest="machines", action="append", type=_machine, metavar="MODEL:CPUS", help="default: four"
     )
-    parser.add_argument(
-        "-k", dest="tests", default="native or kvm", metavar="EXPRESSION", help="guest tests, as pytest takes it"
-    )
-    parser.add_argument("--no-busybox", dest="busybox", action="store_false", help="guest tests only")
+    parser.add_argument("-k", dest="wanted", default="kvm", metavar="EXPRESSION", help="which tests, as pytest takes it")
+    parser.add_argument("--no-busybox", dest="busybox", action="store_const", const=(), default=BUSYBOX)
+    parser.add_argument("--quick", action="store_true", help="a part, on one machine")
     parser.add_argument("--timeout", type=float, default=HOUR, metavar="SECONDS", help="for one machine (default: an hour)")
     options = parser.parse_args()
-    options.machines = options.machines or MACHINES
+    options.machines = options.machines or (MACHINES[:1] if options.quick else MACHINES)
+    options.tests = [*TESTS, *(f"--deselect={test}" for test in TWICE)]
+    if options.quick:
+        options.tests, options.wanted = TESTS[:2], f"{options.wanted} and not nofast"
+        options.busybox = options.busybox[::5]
     return options
 
 
@@ -112,20 +122,22 @@ def _machine(text: str) -> Machine:
     return Machine(model, int(cpus))
 
 
-def _stage(with_busybox: bool) -> None:
+def _stage(busybox: Sequence[str]) -> None:
     """Copy what the machines see: what is edited during a run does not matter to it."""
     shutil.rmtree(STAGE, ignore_errors=True)
-    for name in [*STAGED, *([str(SUITES.relative_to(REPOSITORY))] if with_busybox else [])]:
+    for name in [*STAGED, *([str(SUITES.relative_to(REPOSITORY))] if busybox else [])]:
         copy = shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copy
         (STAGE / name).parent.mkdir(parents=True, exist_ok=True)
         copy(REPOSITORY / name, STAGE / name)
 
 
-def _run(parts: Parts, machine: Machine, options: argparse.Namespace) -> list[Count]:
+def _run(parts: Parts, options: argparse.Namespace, machine: Machine) -> tuple[list[str], list[Count]]:
+    """What is to be printed of a machine's run, ending with one line on all of it, and the counts."""
+    started = time.monotonic()
     share = LAB / f"{machine.model}-{machine.cpus}"
     shutil.rmtree(share, ignore_errors=True)
     values = {
-        "busybox": " ".join(f"--tests {applet}" for applet in BUSYBOX) if options.busybox else "none",
+        "busybox": " ".join(f"--tests {applet}" for applet in options.busybox),
         "compilers": " ".join(shlex.quote(path) for name in COMPILERS if (path := shutil.which(name))),
         "cpus": machine.cpus,
         "workers": machine.cpus if machine.cpus > 1 else 0,
@@ -133,28 +145,30 @@ def _run(parts: Parts, machine: Machine, options: argparse.Namespace) -> list[Co
         "patience": PATIENCE,
         "repository": shlex.quote(str(REPOSITORY)),
         "suites": shlex.quote(str(SUITES)),
-        "tests": shlex.quote(options.tests),
+        "tests": shlex.join([*options.tests, "-m", "not slow", "-k", options.wanted]),
     }
+    print(f"lab: {machine}: see {share / 'output'}", flush=True)
     died = machine.run(parts, STAGE, REPOSITORY, share, JOB.format(**values), options.timeout)
+    lines = [(share / "output").read_text(errors="replace")]
+    counts = [_guest(share / "guest", lines)]
     if died:
-        print(f"lab: {machine}: {died}; the kernel's words are in {share / 'console'}")
-    counts = [_guest(share / "guest")]
-    if died:
+        lines.append(f"lab: {machine}: {died}; the kernel's words are in {share / 'console'}")
         counts.append(Count("its end", 0, 1, 0))
     if options.busybox:
         counts.append(_busybox(share / "busybox.json"))
-    return counts
+    lines.append(f"{machine}: {'; '.join(map(str, counts))}; {time.monotonic() - started:.0f} s")
+    return lines, counts
 
 
-def _guest(report: Path) -> Count:
-    """What the plugin has noted: a skipped test has failed."""
+def _guest(report: Path, lines: list[str]) -> Count:
+    """What the plugin has noted, failures with why in `lines`: a skipped test has failed."""
     results = [json.loads(line) for line in report.read_text().splitlines()] if report.exists() else []
     outcomes = Counter(result["outcome"] for result in results)
     for result in results:
         if result["outcome"] not in ("passed", "known"):
-            print(f"lab: {result['test']}: {result['outcome']}\n{result['why']}")
+            lines.append(f"lab: {result['test']}: {result['outcome']}\n{result['why']}")
     failed = outcomes["failed"] + outcomes["skipped"] if results else 1
-    return Count("guest tests", outcomes["passed"], failed, outcomes["known"])
+    return Count("tests", outcomes["passed"], failed, outcomes["known"])
 
 
 def _busybox(report: Path) -> Count:

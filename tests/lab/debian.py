@@ -110,15 +110,22 @@ class Parts:
 
 def _mirror() -> str:
     """Where this machine's packages come from."""
+    mirrors = _debian_mirrors()
+    if not mirrors:  # a bare machine has no lists, which tell origins
+        subprocess.run(["apt-get", "-qq", "update"], check=False)
+        mirrors = _debian_mirrors()
+    if not mirrors:
+        raise SystemExit("lab: Debian is not among apt's sources, or apt-get update fails")
+    return mirrors[0]
+
+
+def _debian_mirrors() -> list[str]:
     fields = "$(ORIGIN) $(LABEL) $(REPO_URI)"
-    found = subprocess.run(
+    listing = subprocess.run(
         ["apt-get", "indextargets", "--format", fields, "Created-By: Packages"], capture_output=True, text=True
     )
-    for line in found.stdout.splitlines():
-        origin, label, uri = line.split(" ", 2)
-        if origin == label == "Debian":
-            return uri
-    raise SystemExit("lab: Debian is not among apt's sources, or there was no apt-get update")
+    targets = [line.split(" ", 2) for line in listing.stdout.splitlines()]
+    return [uri for origin, label, uri in targets if origin == label == "Debian"]
 
 
 def _unpack(package: Path, folder: Path) -> None:

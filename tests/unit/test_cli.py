@@ -263,7 +263,7 @@ def test_a_guests_python_variables_do_not_change_noahpy(tmp_path):
 @pytest.mark.parametrize(
     ("words", "offers"),
     [
-        (["--no"], {"--no-aslr", "--no-fast"}),
+        (["--no"], {"--no-aslr", "--no-fast", "--no-network"}),
         (["doctor", ""], {"--json"}),
         (["completion", ""], {"bash", "zsh", "fish"}),
         (["compat", ""], set(SUITES)),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from noahpy.compat import busybox, command, coreutils
+from noahpy.compat import busybox, command, coreutils, python
 from noahpy.compat.compare import Way, compare
 from noahpy.compat.debian import with_source_entries
 from noahpy.compat.execute import become_reaper, execute
@@ -207,6 +207,19 @@ def test_coreutils_outcomes():
 def test_what_dash_says_of_a_killed_child_is_not_compared():
     assert coreutils.parse("a\nTerminated\nb\nTerminated\n", 0) == coreutils.parse("a\nb\n", 0)
     assert coreutils.parse("Terminated: a\n", 0) != coreutils.parse("", 0)
+
+
+def test_python_outcomes():
+    passed = '<testcase name="a" status="run"/><testcase name="b"><skipped>no ttys</skipped></testcase>'
+    failed = '<testcase name="c"/><testcase name="c"><failure type="x">trace</failure></testcase>'
+    cases = python.parse(f'progress\n<testsuites tests="4"><testsuite>{passed}{failed}</testsuite></testsuites>', 2)
+    assert cases == {
+        "a": Case(PASS, ""),
+        "b": Case(SKIPPED, "no ttys"),
+        "c": Case(FAIL, "trace"),
+        "(exit)": Case(FAIL, "\nstatus 2"),
+    }
+    assert python.parse("test_x ... died", -11) == {"(exit)": Case(FAIL, "test_x ... died\nstatus -11")}
 
 
 def test_limits_are_those_of_c():

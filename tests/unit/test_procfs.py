@@ -117,12 +117,12 @@ def test_stat(guest: FakeGuest) -> None:
 
 
 def test_stat_translates_addresses(guest: FakeGuest) -> None:
-    from linux_abi import procviews
+    from linux_abi import procguests, procviews
 
     fields = [b"0"] * 50
     fields[0] = b"R"
     fields[25] = b"%d" % guest.mm.host_address(0x12345)
-    text = procviews.stat(guest.task, b"1 (a) b) " + b" ".join(fields) + b"\n")
+    text = procviews.stat(procguests.Own(guest.task), b"1 (a) b) " + b" ".join(fields) + b"\n")
     assert text.startswith(b"1 (a) b) R 0 ")
     assert text.split(b") ")[2].split()[25] == b"%d" % 0x12345
 

@@ -1,0 +1,46 @@
+/* Calls that are answered inside the guest: what the code there (inside_x86_64.S) and the VMM (inside.c) share. */
+#pragma once
+
+/* Offsets from the page of code, a page each. */
+#define INSIDE_ANSWERS 0x1000
+#define INSIDE_COUNTS 0x2000
+#define INSIDE_SCRATCH 0x3000
+#define INSIDE_ACTIONS 0x4000
+#define INSIDE_PAGES 8
+
+/* Entries of 8 bytes: of a call by its number, the result plus one; for rt_sigaction(2) not 0: to be done inside. 0: leave. */
+#define INSIDE_CALLS 500
+#define INSIDE_SIGACTION 13
+#define INSIDE_KERNEL 511 /* not 0: this code runs as a kernel's */
+
+/* In scratch. */
+#define INSIDE_R11 0
+#define INSIDE_RCX 8
+#define INSIDE_RSP 16
+#define INSIDE_RBX 24
+#define INSIDE_RBP 32
+#define INSIDE_R8 40
+#define INSIDE_R9 48
+#define INSIDE_UNDO 64
+
+#define INSIDE_PORT 0x80 /* STUB_PORT */
+
+#ifndef __ASSEMBLER__
+#include "kvm.h"
+
+/* Makes the pages that all vCPUs share. 0 or -ENOMEM. */
+int inside_prepare(void);
+/* Makes a vCPU's own, or maps them anew: user pages, or a kernel's. */
+int inside_vcpu(struct kvm_vcpu *, bool kernel);
+uint64_t inside_entry(const struct kvm_vcpu *); /* where SYSCALL leads to */
+/* Before a run. */
+void inside_enter(struct kvm_vcpu *);
+/* After an exit. If the vCPU was at a call there, its registers become those of user code: before the call that is to be served
+ * (INSIDE_ASKED; rcx and r11 as SYSCALL left them), or behind one that is done (INSIDE_DONE). */
+enum inside { NOT_INSIDE, INSIDE_ASKED, INSIDE_DONE } inside_leave(struct kvm_vcpu *);
+/* Answers are learnt from what calls have resulted in, and forgotten. */
+void inside_learn(struct vcpu *, unsigned number, uint64_t result);
+void inside_forget(struct vcpu *);
+uint64_t inside_count(const struct kvm_vcpu *, unsigned number); /* of calls answered there */
+void *inside_actions(void);                                      /* the process's, a page of zeros at first */
+#endif

@@ -1,0 +1,167 @@
+/* What a guest's SYSCALL enters: it answers calls inside the guest, without an exit, or leaves (inside.c).
+ *
+ * One page of code, which each vCPU runs at an address of its own, so that the pages behind are its own: answers (read-only),
+ * counts, scratch, and the process's actions of rt_sigaction(2). On PVM it is user code; on plain KVM a kernel's, which ends by
+ * SYSRET and touches none of the guest's memory.
+ *
+ * A signal or a fault may stop a vCPU anywhere in here. The VMM makes a call that was not made of it, or one that is done, by
+ * the labels: up to `kept` no register is changed, up to `temporaries` and from `given` to `back` none but r11 and rsp, up to
+ * `done` those that scratch keeps, and from `commit` to `done` the action, which `undo` keeps. From `done` on the call is done. */
+#include "inside.h"
+
+#define AT(page)    (inside_code + INSIDE_##page)
+#define S(register) AT(SCRATCH) + INSIDE_##register(%rip)
+
+#define SPECIAL     0x47500    /* of rflags: TF DF IOPL NT AC. The way back is not made for these */
+#define KNOWN_FLAGS 0xdc000807 /* of an action, as in fast.c */
+#define HOST_FLAGS  0x10000003 /* of these, the host's kernel's business: SA_RESTART, SA_NOCLDSTOP, SA_NOCLDWAIT */
+#define KILL_STOP   0x40100    /* in a set of signals */
+#define LAST_ACTION (1 << 46) - 32 /* the last address in the window for one */
+
+.macro label name
+    .globl inside_\name
+    .hidden inside_\name
+inside_\name:
+.endm
+
+    .section .rodata
+    .balign 64
+label code /* rax: number, rcx: where to go back to, r11: rflags */
+    cmp $INSIDE_CALLS, %rax
+    jae inside_leave_guest
+    test $SPECIAL, %r11d
+    jnz inside_leave_guest
+    mov %r11, S(R11)
+    mov %rcx, S(RCX)
+    mov %rsp, S(RSP)
+label kept
+    lea AT(ANSWERS)(%rip), %r11
+    mov (%r11, %rax, 8), %r11
+    test %r11, %r11
+    jz refuse
+    cmp $INSIDE_SIGACTION, %eax
+    jne inside_given
+    cmp $8, %r10 /* edi: signal, rsi: new, rdx: old, r10: size of a set */
+    jne refuse
+    lea -1(%rdi), %r11d
+    cmp $64, %r11d
+    jae refuse
+    mov %rbx, S(RBX)
+    mov %rbp, S(RBP)
+    mov %r8, S(R8)
+    mov %r9, S(R9)
+    jmp inside_temporaries
+refuse:
+    mov S(R11), %r11
+    jmp inside_leave_guest
+
+label temporaries
+    shl $5, %r11
+    lea AT(ACTIONS)(%rip), %rcx
+    add %rcx, %r11
+    test %rsi, %rsi
+    jz tell
+    mov $LAST_ACTION, %rcx
+    cmp %rcx, %rsi
+    ja refuse_all
+    mov (%rsi), %rbx
+    mov 8(%rsi), %rbp
+    mov 16(%rsi), %r8
+    mov 24(%rsi), %r9
+    cmp $9, %edi /* SIGKILL */
+    je refuse_all
+    cmp $19, %edi /* SIGSTOP */
+    je refuse_all
+    cmp $1, %rbx
+    je refuse_all /* SIG_IGN drops the signals that wait; SIG_DFL, too, of CHLD, CONT, URG and WINCH */
+    ja handler
+    cmp $17, %edi
+    je refuse_all
+    cmp $18, %edi
+    je refuse_all
+    cmp $23, %edi
+    je refuse_all
+    cmp $28, %edi
+    je refuse_all
+    cmpq $0, (%r11)
+    je same
+    jmp refuse_all
+handler:
+    cmpq $1, (%r11)
+    jbe refuse_all
+same: /* to the host's kernel */
+    mov 8(%r11), %rcx
+    xor %rbp, %rcx
+    test $HOST_FLAGS, %ecx
+    jnz refuse_all
+    and $KNOWN_FLAGS, %ebp
+    and $~KILL_STOP, %r9
+tell:
+    test %rdx, %rdx
+    jz told
+    mov $LAST_ACTION, %rcx
+    cmp %rcx, %rdx
+    ja refuse_all
+    mov (%r11), %rcx
+    mov %rcx, (%rdx)
+    mov 8(%r11), %rcx
+    mov %rcx, 8(%rdx)
+    mov 16(%r11), %rcx
+    mov %rcx, 16(%rdx)
+    mov 24(%r11), %rcx
+    mov %rcx, 24(%rdx)
+told:
+    test %rsi, %rsi
+    jz inside_done
+    mov (%r11), %rcx
+    mov %rcx, S(UNDO)
+    mov 8(%r11), %rcx
+    mov %rcx, 8 + S(UNDO)
+    mov 16(%r11), %rcx
+    mov %rcx, 16 + S(UNDO)
+    mov 24(%r11), %rcx
+    mov %rcx, 24 + S(UNDO)
+    jmp inside_commit
+refuse_all:
+    mov S(RBX), %rbx
+    mov S(RBP), %rbp
+    mov S(R8), %r8
+    mov S(R9), %r9
+    mov S(RCX), %rcx
+    mov S(R11), %r11
+    jmp inside_leave_guest
+label commit
+    mov %rbx, (%r11)
+    mov %rbp, 8(%r11)
+    mov %r8, 16(%r11)
+    mov %r9, 24(%r11)
+label done
+    incq AT(COUNTS) + 8 * INSIDE_SIGACTION(%rip)
+    mov S(RBX), %rbx
+    mov S(RBP), %rbp
+    mov S(R8), %r8
+    mov S(R9), %r9
+    mov S(RCX), %rcx
+    xor %eax, %eax
+    jmp inside_back
+
+label given /* r11: the result plus one */
+    lea AT(COUNTS)(%rip), %rsp
+    incq (%rsp, %rax, 8)
+    lea -1(%r11), %rax
+label back
+    cmpq $0, AT(ANSWERS) + 8 * INSIDE_KERNEL(%rip)
+    jne kernel
+    lea S(R11), %rsp
+    popfq
+    mov S(RSP), %rsp
+    mov S(R11), %r11
+    jmp *%rcx
+kernel:
+    mov S(R11), %r11
+    sysretq
+
+label leave_guest
+    out %al, $INSIDE_PORT
+label end
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,68 @@
+"""`noahpy --strace` prints what strace(1) prints, line by line, but for what tests/expect/strace.txt lists."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, Engine
+from tests.strace.lines import compare
+
+HERE = Path(__file__).parent
+ROWS = (ROOT / "tests/expect/strace.txt").read_text().splitlines()
+EXPECTED = "|".join(row.rpartition("  # ")[0] for row in ROWS if row[:1] != "#")
+LEAST = 0.95
+
+
+@pytest.fixture
+def traces(guest: Engine, native: Engine, tmp_path: Path) -> Callable[..., tuple[str, str]]:
+    """`traces(argv)`: what strace(1) and noahpy print of a program."""
+
+    def traces(argv: list[str | Path]) -> tuple[str, str]:
+        strace = shutil.which("strace")
+        assert strace, "no strace: make test installs what tests need"
+        texts = []
+        for name, command in (("expected", [strace, "-f"]), ("found", [*guest.command, "-q", "--strace"])):
+            folder = tmp_path / "folder"
+            folder.mkdir()
+            native.run([*command, "-o", tmp_path / f"{name}.txt", *argv], cwd=folder)
+            texts.append((tmp_path / f"{name}.txt").read_text())
+            shutil.rmtree(folder)
+        return texts[0], texts[1]
+
+    return traces
+
+
+def check(expected: str, found: str) -> None:
+    unlisted = compare(expected, found, without=EXPECTED)
+    assert not unlisted.differences, "\n".join(unlisted.differences)
+    result = compare(expected, found)
+    assert result.equal >= LEAST * result.all > 0
+
+
+def test_script(traces: Callable[..., tuple[str, str]]) -> None:
+    check(*traces(["sh", HERE / "script.sh"]))
+
+
+def test_listing(traces: Callable[..., tuple[str, str]]) -> None:
+    check(*traces(["ls", "-l", "/"]))
+
+
+def test_python(traces: Callable[..., tuple[str, str]]) -> None:
+    check(*traces([sys.executable, "-c", "print(1)"]))
+
+
+def test_threads(traces: Callable[..., tuple[str, str]], compile_c: Callable[..., Path]) -> None:
+    check(*traces([compile_c(HERE / "threads.c", "-pthread")]))
+
+
+def test_client(traces: Callable[..., tuple[str, str]]) -> None:
+    check(*traces([sys.executable, HERE / "client.py"]))
+
+
+def test_signals(traces: Callable[..., tuple[str, str]], compile_c: Callable[..., Path]) -> None:
+    check(*traces([compile_c(HERE / "signals.c")]))
