@@ -25,18 +25,30 @@ _CLASSES: dict[str, tuple[str, ...] | type[types.Arg]] = {
 }
 
 
+_MOST = 0xFFFFFFFF
+
+
 class UnknownName(ValueError):
     """What the user reads: there is no such call or class."""
 
 
 def names(text: str) -> set[str]:
     """The calls, of those that are declared."""
+    wanted = numbers(text)
+    return {call.name for call in CALLS.values() if call.number in wanted}
+
+
+def numbers(text: str) -> set[int]:
+    """The numbers of declared calls, and those that `text` has as numbers, which Linux need not know."""
     declare_all()
     inverted = text.startswith("!")
-    found: set[str] = set()
+    found: set[int] = set()
     for word in text.removeprefix("!").split(","):
-        found |= _named(word)
-    return set(CALLS) - found if inverted else found
+        if word.isdecimal() and int(word) <= _MOST:
+            found.add(int(word))
+        else:
+            found |= {CALLS[name].number for name in _named(word)}
+    return {call.number for call in CALLS.values()} - found if inverted else found
 
 
 def _named(word: str) -> set[str]:

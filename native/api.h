@@ -194,6 +194,7 @@ void fast_requests(const uint32_t *requests, unsigned count); /* of ioctl(2), wi
 uint64_t *fast_actions(void);
 void fast_alone(int alone);  /* whether the process has one thread: only then C changes what all of them share */
 void fast_exit(int allowed); /* whether exit_group(2) may end the process at once */
+void fast_linger(int pid);   /* the process whose exit_group(2) is Python's, whatever was allowed */
 /* Whether C may fork: for a process all of whose memory a child inherits. */
 void fast_fork(int allowed);
 enum { NEWS_FORKED = 1, NEWS_EXECUTED = 2 };

@@ -105,8 +105,10 @@ static long translate_futex(uint64_t timeout, uint64_t operation) {
 }
 
 static bool may_exit_;
+static int lingers_;
 
 void fast_exit(int allowed) { may_exit_ = allowed; }
+void fast_linger(int pid) { lingers_ = pid; }
 
 /* ---- calls that concern the thread alone ---- */
 
@@ -240,7 +242,7 @@ int fast_news(void) {
 }
 
 static bool finish_exit_group(struct vcpu *cpu) {
-    if (!may_exit_) return false;
+    if (!may_exit_ || (lingers_ && getpid() == lingers_)) return false;
     vfork_finish(cpu->clear_child_tid);
     tree_end((int)(cpu->regs->rdi & 0xff) << 8);
     _exit((int)cpu->regs->rdi);

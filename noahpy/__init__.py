@@ -4,13 +4,13 @@ From Python: `noahpy.VM().run(["ls", "-l"])`; see docs/hooks.md.
 """
 
 __version__ = "0.1.0"
-__all__ = ["DEVNULL", "PIPE", "STDOUT", "VM", "Call", "CannotRun", "Errno", "Event", "Program", "Task"]
+__all__ = ["DEVNULL", "PIPE", "STDOUT", "VM", "Call", "CannotRun", "Errno", "Event", "Program", "Task", "vm"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .errors import CannotRun
     from .hooks.call import Call, Errno, Event, Task
-    from .hooks.vm import DEVNULL, PIPE, STDOUT, VM, Program
+    from .hooks.vm import DEVNULL, PIPE, STDOUT, VM, Program, vm
 
 
 def __getattr__(name: str) -> object:

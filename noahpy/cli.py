@@ -60,8 +60,13 @@ ROOTS = (
     ("", "--read-only", "", "let nothing in the tree be changed"),
     ("", "--no-network", "", "no network but a loopback of PROGRAM's own"),
 )
-PAGES = {"tracing": TRACING, "measuring": MEASURING, "roots": ROOTS}
-ALL_OPTIONS = (*OPTIONS, *TRACING, *MEASURING, *ROOTS)
+HOOKS = (
+    ("", "--script", "FILE", "Python whose hooks see and change system calls"),
+    ("", "--inject", "SET:WHAT", "as strace: error=ENOSPC, signal=..., when=3+2, ..."),
+    ("", "--inject-each", "SET", "fail each call once, tell what PROGRAM mishandles"),
+)
+PAGES = {"tracing": TRACING, "measuring": MEASURING, "roots": ROOTS, "hooks": HOOKS}
+ALL_OPTIONS = (*OPTIONS, *TRACING, *MEASURING, *ROOTS, *HOOKS)
 # What an option's value may be, where that is one of a few words. A value in brackets may be left out.
 CHOICES = {"--engine": ("kvm", "sim", "auto"), "--trace": ("blocks",), "--coverage": ("lcov", "drcov"), "--strace": ("json",)}
 # Name, possible first arguments, what it does.
@@ -73,7 +78,9 @@ COMMANDS = (
     ("help", "|".join(PAGES), "more options: to watch, to limit"),
     ("compat", "busybox|coreutils|bash|python", "run the tests of others"),
 )
-_INSIDE = "--inside"  # noahpy's own: the descriptor of the process that holds the tree
+# noahpy's own, descriptors: the tree's mount namespace, a socket to hooks.
+_OWN = {"--inside": "inside", "--hooks": "hooks"}
+_OWN_ROWS = [("", name, "FD", "") for name in _OWN]
 _HARMLESS = {"PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED", "PYTHONIOENCODING", "PYTHONSTARTUP", "PYTHONUNBUFFERED", "PYTHONUTF8"}
 _DEFAULT_PATH = b"/bin:/usr/bin"  # of execvp(3) where PATH is not set
 
@@ -87,7 +94,14 @@ def isolate() -> None:
 
 
 # Options that are kept as they are given, and those that say one thing: the attributes of Options.
-_KEPT = {"--argv0": "argv0", "--engine": "engine", "--coverage": "coverage", "--output": "output"}
+_KEPT = {
+    "--argv0": "argv0",
+    "--engine": "engine",
+    "--coverage": "coverage",
+    "--output": "output",
+    "--script": "script",
+    "--inject-each": "each",
+}
 _SAID = {
     "--count-instructions": ("counts", True),
     "--trace": ("trace", True),
@@ -114,6 +128,9 @@ class Options:
         self.output = ""
         self.tracing: list[tuple[str, str]] = []  # those of TRACING that were given
         self.strace: StraceOptions | None = None  # what they mean
+        self.script = ""
+        self.each = ""  # the calls of --inject-each
+        self.hooks = -1  # a socket to the process that has the hooks
         self.instruments: list[Instrument] = []
         self.policy: Policy | None = None  # a tree of its own, limits (noahpy/roots)
         self.inside = -1
@@ -139,13 +156,17 @@ class Options:
             self.cpu = Cpu(value)
         elif option in [row[1] for row in TRACING]:
             self.tracing.append((option, value))
+        elif option == "--inject":
+            from .inject import injection
+
+            self.instruments.append(injection.asked(value))
         else:
             self.limit(option, value)
 
     def limit(self, option: str, value: str) -> None:
         """Take over an option of ROOTS."""
-        if option == _INSIDE:
-            self.inside = int(value)
+        if option in _OWN:
+            setattr(self, _OWN[option], int(value))
             return
         from .roots.policy import Policy
 
@@ -191,7 +212,7 @@ def main(args: list[str]) -> NoReturn:
     sys.exit(status)
 
 
-def obey(args: list[str], instruments: Iterable[Instrument] = ()) -> int:
+def obey(args: list[str], instruments: Iterable[Instrument] = (), hooks: int = -1) -> int:
     """Do what `args` say: the exit status, where that is not the guest's. CannotRun: it can't be done."""
     if args and args[0] in [name for name, _, _ in COMMANDS]:
         _restore_sigpipe()
@@ -199,6 +220,7 @@ def obey(args: list[str], instruments: Iterable[Instrument] = ()) -> int:
     given, words = parse(args)
     options = Options()
     options.instruments += instruments
+    options.hooks = hooks
     for option, value in given:
         if option in ("--help", "--version"):
             _restore_sigpipe()
@@ -208,6 +230,19 @@ def obey(args: list[str], instruments: Iterable[Instrument] = ()) -> int:
     if not words:
         raise _usage("which program?")
     options.check()
+    if options.each:
+        from .inject import each
+
+        others = [f"{name}={value}" if value else name for name, value in given if name != "--inject-each"]
+        return each.main(options.each, others, words)
+    if options.script and options.hooks < 0:
+        from .hooks import script
+
+        options.hooks = script.begin(options.script)
+    if options.hooks >= 0 and (options.inside >= 0 or not options.policy):
+        from .hooks.guest import Watch
+
+        options.instruments.append(Watch(options.hooks))
     if options.policy:
         _enter(options.policy, options)
     argv = [os.fsencode(word) for word in words]
@@ -222,6 +257,9 @@ def _enter(policy: Policy, options: Options) -> None:
     from . import image, roots
 
     if options.inside < 0:
+        if options.hooks >= 0:
+            os.set_inheritable(options.hooks, True)
+            sys.argv.insert(1, f"--hooks={options.hooks}")
         roots.confine(policy)
     from . import run  # noqa: F401  with all that it imports, while the files are in reach
     from .engine import kvm
@@ -304,7 +342,7 @@ def parse(args: list[str]) -> tuple[list[tuple[str, str]], list[str]]:
         else:
             flag, value = word[:2], word[2:]
             attached = value
-        option = next((row for row in (*ALL_OPTIONS, ("", _INSIDE, "FD", "")) if flag in row[:2]), None)
+        option = next((row for row in (*ALL_OPTIONS, *_OWN_ROWS) if flag in row[:2]), None)
         if option and attached and not option[2] and not word.startswith("--"):  # -qtT
             words.insert(0, f"-{value}")
             attached = value = ""

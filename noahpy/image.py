@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _FOLDERS = (_HERE, os.path.join(os.path.dirname(_HERE), "linux_abi"))
-_SELDOM = ("__pycache__", "compat", "hooks", "measure", "roots", "show", "strace")  # not part of a start
+_SELDOM = ("__pycache__", "compat", "hooks", "inject", "measure", "roots", "show", "strace")  # not part of a start
 _entries: "Entries" = {}
 PATH = os.path.join(_HERE, "__pycache__", f"start.{sys.implementation.cache_tag}")
 

@@ -112,6 +112,9 @@ class Task:
     def __init__(self, line: Line, hello: Mapping[str, Any]) -> None:
         self.pid: int = hello["pid"]
         self.tid: int = hello["tid"]
+        self.host_pid: int = hello[
+            "host_pid"
+        ]  # as seen from here: in a tree of its own (--root), the program has other numbers
         self.parent: int = hello["parent"]  # its process's, at that one's first call
         self.program = os.fsdecode(hello["program"])  # the path
         self.memory = Memory(line)
@@ -146,8 +149,9 @@ class Call:
         self.is_made = result is not None
         self.waits = 0.0  # s, before the call or before its end
         call = declared.get(number)
-        self._types = dict(call.parameters) if call else {f"arg{i}": types.Arg for i in range(6)}
-        self.args = Arguments(list(words), self._types)
+        # Name -> what the argument is.
+        self.types = dict(call.parameters) if call else {f"arg{i}": types.Arg for i in range(6)}
+        self.args = Arguments(list(words), self.types)
         self._used = 0  # bytes of the place for what is set
 
     @property
@@ -160,7 +164,7 @@ class Call:
         self.waits += seconds
 
     def __getitem__(self, name: str) -> Any:
-        kind, value = self._types[self.args.known(name)], self.args[name]
+        kind, value = self.types[self.args.known(name)], self.args[name]
         if issubclass(kind, types.Flags):
             return Flags(value, kind.of)  # type: ignore[attr-defined]
         if not issubclass(kind, types.Ptr):
@@ -190,7 +194,7 @@ class Call:
         return int.from_bytes(memory.read(address, _size(what)), "little", signed=True)
 
     def __setitem__(self, name: str, value: Any) -> None:
-        kind = self._types[self.args.known(name)]
+        kind = self.types[self.args.known(name)]
         if isinstance(value, int):
             self._change(name, value)
             return
@@ -224,13 +228,13 @@ class Call:
         return address
 
     def __repr__(self) -> str:
-        args = ", ".join(f"{name}={self._shown(name)}" for name in self._types)
+        args = ", ".join(f"{name}={self._shown(name)}" for name in self.types)
         result = "" if self.result is None else f" = {f'-1 {self.error}' if self.error else self.result}"
         return f"{self.name}({args}){result}"
 
     def _shown(self, name: str) -> str:
         value = self[name]
-        if issubclass(self._types[name], types.Ptr) and (value is None or type(value) is int):
+        if issubclass(self.types[name], types.Ptr) and (value is None or type(value) is int):
             return hex(self.args[name])
         return repr(value)
 
@@ -240,7 +244,8 @@ class Event:
 
     `name` and `value` are: fork, of a new process: its parent. exec, of one that has begun another program: 0. thread, of a
     new thread: 0. exit, of a process that ends: the status, or None if it was killed, when its memory is gone. signal,
-    of a thread whose handler runs next: the signal's number.
+    of a thread whose handler runs next: the signal's number. end, of the first process of all, when it is the last one and
+    ends, or when the last one has ended: 0.
     """
 
     def __init__(self, task: Task, name: str, value: int | None) -> None:

@@ -8,6 +8,7 @@ import socket
 import sys
 from selectors import EVENT_READ, DefaultSelector
 from signal import SIGKILL
+from struct import Struct
 from typing import TYPE_CHECKING, Any
 
 from linux_abi.syscall import Declarations
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from .vm import Hooks
 
+_DESCRIPTOR = Struct("i")
+_CREDENTIALS = Struct("iII")  # pid, uid, gid
 _M64 = (1 << 64) - 1
 
 
@@ -44,11 +47,16 @@ class Controller:
         self._selector = DefaultSelector()
         self._declared = Declarations(lazy=False)
         self._living: set[int] = set()  # processes that are to tell of their end
+        self.first: Task  # of the first process
+        self._ended = False
 
     def begin(self) -> Mapping[str, object]:
         """Say what is to be watched, and wait for the first thread: what it is, or why there is none."""
         self._announce.send(marshal.dumps(self._hooks.wanted()))
-        return self._welcome() or {}
+        hello = self._welcome() or {}
+        if "pid" not in hello:
+            self.close()
+        return hello
 
     def serve(self) -> None:
         """Until the tree's end."""
@@ -57,6 +65,8 @@ class Controller:
             for key, _ in self._selector.select():
                 key.data()
         self.close()
+        with self._lock:
+            self._end(self.first)
 
     def close(self) -> None:
         """Let go of what is left."""
@@ -65,37 +75,54 @@ class Controller:
 
     def _welcome(self) -> Mapping[str, object] | None:
         """A new thread of the guest's, or None: there can be no more."""
-        data, fds, _, _ = socket.recv_fds(self._announce, wire.ROOM, 1)
+        rooms = wire.ROOM, socket.CMSG_SPACE(_DESCRIPTOR.size) + socket.CMSG_SPACE(_CREDENTIALS.size)
+        try:
+            data, control, _, _ = self._announce.recvmsg(*rooms)
+        except (
+            ConnectionResetError
+        ):  # it has ended without having read all that it was told; what it has said comes next
+            data, control, _, _ = self._announce.recvmsg(*rooms)
         if not data:
             return None
         hello: dict[str, object] = marshal.loads(data)  # noqa: S302  our own
-        if fds:
-            thread = Thread(socket.socket(fileno=fds[0]), hello)
+        said = {kind: content for _, kind, content in control}
+        if socket.SCM_RIGHTS in said:
+            (fd,) = _DESCRIPTOR.unpack(said[socket.SCM_RIGHTS])
+            hello["host_pid"] = _CREDENTIALS.unpack(said[socket.SCM_CREDENTIALS])[0]
+            thread = Thread(socket.socket(fileno=fd), hello)
+            if not hasattr(self, "first"):
+                self.first = thread.task
             self._selector.register(thread.socket, EVENT_READ, lambda: self._hear(thread))
-            if "exit" in self._hooks.events and thread.task.pid not in self._living:
-                self._living.add(thread.task.pid)
+            if "exit" in self._hooks.events and thread.task.host_pid not in self._living:
+                self._living.add(thread.task.host_pid)
                 self._await_end(thread.task)
         return hello
 
     def _await_end(self, task: Task) -> None:
         """Tell of the end of its process, if that itself can't: it was killed."""
         try:
-            process = os.pidfd_open(task.pid)
-        except OSError:  # ended already, or its number is another in its own PID namespace
+            process = os.pidfd_open(task.host_pid)
+        except OSError:  # ended already
             return
 
         def ended() -> None:
             self._selector.unregister(process)
             os.close(process)
-            if task.pid in self._living:
-                self._living.discard(task.pid)
+            if task.host_pid in self._living:
+                self._living.discard(task.host_pid)
                 with self._lock:
                     self._mourn(Event(task, "exit", None))
 
         self._selector.register(process, EVENT_READ, ended)
 
+    def _end(self, task: Task) -> None:
+        """Of the tree: once, before its last process ends if that is the first one, too."""
+        if not self._ended:
+            self._ended = True
+            self._mourn(Event(task, "end", 0))
+
     def _mourn(self, event: Event) -> None:
-        for hook in self._hooks.events["exit"]:
+        for hook in self._hooks.events.get(event.name, ()):
             try:
                 self._ask(hook, event)
             except (HookFailed, Errno, Gone):  # nobody is left to suffer from it
@@ -128,7 +155,7 @@ class Controller:
                 call = Call(thread.task, number, words, None if what == wire.BEFORE else result, self._declared)
                 self._serve_call(thread, call)
         except HookFailed:
-            kill_others(thread.task.pid)
+            kill_tree(thread.task.host_pid, spared=thread.task.host_pid)
             thread.say(wire.DIE)
 
     def _serve_call(self, thread: Thread, call: Call) -> None:
@@ -146,10 +173,15 @@ class Controller:
             thread.say(wire.GO_ON, delay, 0, wire.WORDS.pack(*call.args.words))
 
     def _serve_event(self, thread: Thread, event: Event) -> None:
-        if event.name == "exit":
-            self._living.discard(thread.task.pid)
-        for hook in self._hooks.events.get(event.name, ()):
-            self._ask(hook, event)
+        task = event.task
+        if event.name == "end":
+            if tree.members(task.host_pid) == [task.host_pid]:
+                self._end(task)
+        else:
+            if event.name == "exit":
+                self._living.discard(task.host_pid)
+            for hook in self._hooks.events[event.name]:
+                self._ask(hook, event)
         thread.say(wire.GO_ON, 0, 0, wire.WORDS.pack(*[0] * 6))
 
     def _ask(self, hook: Callable[[Any], object], what: Call | Event) -> None:
@@ -198,10 +230,10 @@ class Thread:
         return answer[wire.ANSWER.size :]
 
 
-def kill_others(pid: int) -> None:
-    """Kill the tree of `pid`, but for that process itself."""
+def kill_tree(pid: int, spared: int = 0) -> None:
+    """Kill the tree of `pid`, all but one."""
     for other in tree.members(pid):
-        if other != pid:
+        if other != spared:
             try:
                 os.kill(other, SIGKILL)
             except OSError:  # ended meanwhile

@@ -9,41 +9,36 @@ from time import sleep
 from linux_abi.errors import LinuxError
 from linux_abi.fds import Room
 from linux_abi.host import own
-from linux_abi.uapi.errno import EINTR, EINVAL, ERESTARTSYS
+from linux_abi.uapi.errno import EINTR, EINVAL
 from linux_abi.uapi.mman import MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE
 from linux_abi.uapi.socket import AF_UNIX, MSG_NOSIGNAL, SCM_RIGHTS, SOCK_CLOEXEC, SOCK_SEQPACKET, SOL_SOCKET
 from linux_abi.uapi.structs import Cmsghdr, Iovec, Msghdr
-from linux_abi.uapi.x86_64 import ARGUMENT_REGISTERS, NUMBERS, RAX, RIP, RSP
+from linux_abi.uapi.x86_64 import NUMBERS
 
 from .._native import lib
 from ..errors import FAILED, CannotRun
-from ..instrument import Instrument
+from ..once import Answer, Once
 from . import wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from linux_abi.syscall import Entry
     from linux_abi.task import Task
 
-    Place = tuple[int, ...]
-
+_GONE = "the hooks' process is gone"
 _SIGN = 1 << 63
-_SIGRETURN = NUMBERS["rt_sigreturn"]
 _FORKS = ("clone", "clone3", "fork", "vfork")
 _FORK_NUMBERS = [NUMBERS[name] for name in _FORKS]
 # Event -> calls that C makes without telling. Nobody is told of the end of a process of which nobody knew.
 _LEFT_TO_PYTHON = {"fork": _FORKS, "exec": ("execve", "execveat"), "exit": ("exit", "exit_group", *_FORKS)}
-_SYSCALL_LENGTH = 2  # bytes of the instruction
 _PROT, _MAP = PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS
 
 
 class Lost(Exception):
-    """The hooks' process is gone."""
+    """There is no way to the hooks' process, as this says."""
 
 
-class Watch(Instrument):
+class Watch(Once):
     """Asks hooks about calls, over the socket `announce`."""
 
     def __init__(self, announce: int) -> None:
@@ -55,16 +50,13 @@ class Watch(Instrument):
         self._events: set[str] = set(said["events"])
         self._kill: bool = said["kill"]
         left = [NUMBERS[name] for event in self._events for name in _LEFT_TO_PYTHON.get(event, ())]
-        self.calls = {*self._when, _SIGRETURN, *left}
+        super().__init__(self._when)
+        self.calls = {*self.calls, *left}
         self._place = -1
         self._channels: dict[Task, Channel] = {}
         self._areas: list[int] = []  # of ended threads
         self._births = 0
         self._gone = False
-
-    def refuse(self, error: CannotRun) -> None:
-        """The program can't be run."""
-        os.write(self._announce, marshal.dumps({"refused": str(error), "status": error.status}))
 
     # ---- What becomes of threads ----
 
@@ -72,10 +64,14 @@ class Watch(Instrument):
         if self._place < 0:  # the first one of all
             self._place = lib.hidden_keep(self._announce)
             self._channel(task)
+            self._first = os.getpid()
+            if "end" in self._events:
+                lib.fast_linger(self._first)
         else:
             self._tell(task, "thread")
 
     def thread_ended(self, task: Task) -> None:
+        super().thread_ended(task)
         with task.group.fds.lock:
             self._close(self._channels.pop(task, None))
 
@@ -87,6 +83,7 @@ class Watch(Instrument):
         self._tell(task, "exec")
 
     def born(self, task: Task) -> None:
+        super().born(task)
         self._births += 1
         for channel in self._channels.values():
             self._close(channel)
@@ -94,6 +91,8 @@ class Watch(Instrument):
 
     def ending(self, task: Task, status: int) -> None:
         self._tell(task, "exit", status)
+        if os.getpid() == self._first:
+            self._tell(task, "end")
 
     def _close(self, channel: Channel | None) -> None:
         """With the descriptors' lock held."""
@@ -111,50 +110,36 @@ class Watch(Instrument):
     # ---- Calls ----
 
     def signalled(self, task: Task, info: bytes) -> None:
-        if channel := self._channels.get(task):
-            channel.suspended.update(channel.approved)
-            channel.approved.clear()
+        super().signalled(task, info)
         self._tell(task, "signal", int.from_bytes(info[:4], "little"))
 
     def _tell(self, task: Task, event: str, what: int = 0) -> None:
-        if event in self._events and not self._gone:
-            try:
-                self._channel(task).tell(wire.EVENT, wire.EVENTS.index(event), what)
-            except Lost:
-                self._lose(task)
+        if event in self._events:
+            self._ask(task, wire.EVENT, wire.EVENTS.index(event), what)
 
     def wrap(self, number: int, entry: Entry) -> Entry:
-        if number == _SIGRETURN:
-            entry = self._returning(entry)
-        elif number in _FORK_NUMBERS and self._events & {"fork", "exit"}:
+        if number in _FORK_NUMBERS and self._events & {"fork", "exit"}:
             entry = self._forking(entry)
-        when = self._when.get(number)
-        if when is None:
-            return entry
+        return super().wrap(number, entry)
 
-        def watched(task: Task, regs: memoryview[int]) -> int | None:
-            if self._gone:
-                return entry(task, regs)
-            try:
-                return self._serve(task, regs, number, when, entry)
-            except Lost:
-                self._lose(task)
-                return entry(task, regs)
+    def before(self, task: Task, regs: memoryview[int], number: int) -> Answer:
+        return self._ask(task, wire.BEFORE, number, 0) if self._when[number] & wire.FIRST else Answer()
 
-        return watched  # type: ignore[return-value]
-
-    def _returning(self, entry: Entry) -> Entry:
-        """A handler's end may lead back to a call of which a hook was asked already."""
-
-        def returning(task: Task, regs: memoryview[int]) -> int | None:
-            result = entry(task, regs)
-            if channel := self._channels.get(task):
-                place = _place(regs, regs[RIP] + _SYSCALL_LENGTH)
-                if answer := channel.suspended.pop(place, None):
-                    channel.approved[place] = answer
+    def after(self, task: Task, number: int, answer: Answer, result: int | None) -> int | None:
+        in_child = number in _FORK_NUMBERS and result == 0 and answer.result is None
+        if not self._when[number] & wire.LAST or in_child:
             return result
+        other = self._ask(task, wire.AFTER, number, result or 0).result
+        return result if other is None else other
 
-        return returning  # type: ignore[return-value]
+    def _ask(self, task: Task, what: bytes, number: int, result: int) -> Answer:
+        if self._gone:
+            return Answer()
+        try:
+            return self._channel(task).tell(what, number, result)
+        except Lost as error:
+            self._lose(task, error)
+            return Answer()
 
     def _forking(self, entry: Entry) -> Entry:
         """The child announces itself, as soon as it can."""
@@ -169,54 +154,12 @@ class Watch(Instrument):
 
         return forking  # type: ignore[return-value]
 
-    def _serve(self, task: Task, regs: memoryview[int], number: int, when: int, entry: Entry) -> int | None:
-        births = self._births
-        channel = self._channel(task)
-        place = _place(regs, regs[RIP])
-        channel.suspended.pop(place, None)  # a handler has not returned there but jumped
-        answer = channel.approved.pop(place, None)
-        if answer is None:
-            answer = channel.tell(wire.BEFORE, number, 0) if when & wire.FIRST else Answer()
-            _wait(answer.delay)
-        result: int | None = answer.result
-        if result is None:
-            result = entry(task, answer.registers(regs))
-            if result == -ERESTARTSYS:  # a signal comes first, then the call is made again: as the hook has said
-                channel.approved[place] = answer
-                return result
-        if when & wire.LAST and births == self._births:
-            answer = channel.tell(wire.AFTER, number, result or 0)
-            _wait(answer.delay)
-            if answer.result is not None:
-                return answer.result
-        return result
-
-    def _lose(self, task: Task) -> None:
+    def _lose(self, task: Task, error: Lost) -> None:
         self._gone = True
         what = "it is killed" if self._kill else "the program goes on without"
-        os.write(2, f"noahpy: {task.tid}: the hooks' process is gone: {what}\n".encode())
+        os.write(2, f"noahpy: {task.tid}: {error}: {what}\n".encode())
         if self._kill:
             task.machine.exit(task, FAILED, group=True)
-
-
-class Answer:
-    """What a hook wants: other arguments, or a result instead of the call; and a delay."""
-
-    __slots__ = ("delay", "result", "words")
-
-    def __init__(self, delay: float = 0, result: int | None = None, words: Sequence[int] = ()) -> None:
-        self.delay = delay  # s
-        self.result = result
-        self.words = words
-
-    def registers(self, regs: memoryview[int]) -> memoryview[int]:
-        """The registers to serve the call by. The guest's own stay as they are, as Linux promises."""
-        if not self.words:
-            return regs
-        changed = list(regs)
-        for register, word in zip(ARGUMENT_REGISTERS, self.words, strict=True):
-            changed[register] = word
-        return changed  # type: ignore[return-value]
 
 
 class Channel:
@@ -228,20 +171,18 @@ class Channel:
         self._buffer = bytearray(wire.ROOM)
         self._areas = areas
         self.area = 0  # guest memory for what hooks change
-        self.approved: dict[Place, Answer] = {}  # what hooks have said of calls that are yet to be made
-        self.suspended: dict[Place, Answer] = {}  # the same, but handlers that run may not return there
         ends = bytearray(8)
         with Room(task.group.fds, task.host):
             error = host.socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)
             if error < 0:
-                raise LinuxError(-error)
+                raise Lost(f"no descriptor for hooks: {os.strerror(-error)}")
             ours, theirs = int.from_bytes(ends[:4], "little"), int.from_bytes(ends[4:], "little")
             self.place = lib.hidden_keep(ours)
             hello = {"pid": os.getpid(), "tid": task.tid, "parent": os.getppid(), "program": task.group.exe}
             error = _send_descriptor(task, announce, marshal.dumps(hello), theirs)
             host.close(theirs)
         if error < 0:
-            raise Lost
+            raise Lost(_GONE)
 
     def tell(self, what: bytes, number: int, result: int) -> Answer:
         """Of a call, and do what is asked until the answer comes."""
@@ -255,10 +196,9 @@ class Channel:
         while True:
             self._send(message)
             said, a, b, data = self._receive()
-            if said == wire.GO_ON:
-                return Answer(a / 1e9, None, wire.WORDS.unpack(data))
-            if said == wire.INSTEAD:
-                return Answer(a / 1e9, (b ^ _SIGN) - _SIGN)
+            if said in (wire.GO_ON, wire.INSTEAD):
+                sleep(a / 1e9)
+                return Answer((b ^ _SIGN) - _SIGN) if said == wire.INSTEAD else Answer(None, wire.WORDS.unpack(data))
             if said == wire.DIE:
                 self._task.machine.exit(self._task, FAILED, group=True)
             try:
@@ -292,20 +232,15 @@ class Channel:
         while sent == -EINTR:
             sent = self._host.sendto(lib.hidden_fd(self.place), message, len(message), MSG_NOSIGNAL, 0, 0)
         if sent < 0:
-            raise Lost
+            raise Lost(_GONE)
 
     def _receive(self) -> tuple[bytes, int, int, bytes]:
         got = -EINTR
         while got == -EINTR:
             got = self._host.recvfrom(lib.hidden_fd(self.place), self._buffer, len(self._buffer), 0, 0, 0)
         if got <= 0:
-            raise Lost
+            raise Lost(_GONE)
         return *wire.SAID.unpack_from(self._buffer), bytes(self._buffer[wire.SAID.size : got])
-
-
-def _place(regs: memoryview[int], rip: int) -> Place:
-    """What tells a call that is made again: where it is made, by which stack, and all that it is given."""
-    return rip, regs[RSP], regs[RAX] & 0xFFFFFFFF, *[regs[r] for r in ARGUMENT_REGISTERS]
 
 
 def _send_descriptor(task: Task, socket: int, data: bytes, fd: int) -> int:
@@ -316,8 +251,3 @@ def _send_descriptor(task: Task, socket: int, data: bytes, fd: int) -> int:
     return task.host.now.sendmsg(
         socket, Msghdr.pack(0, 0, address_of(vector), 1, address_of(control), len(control), 0), MSG_NOSIGNAL
     )
-
-
-def _wait(seconds: float) -> None:
-    if seconds:
-        sleep(seconds)

@@ -1,7 +1,8 @@
-"""How noahpy is started by the API: the number of a socket to the hooks, then the command line."""
+"""How noahpy is started by the API: with a socket to the hooks."""
 
 from __future__ import annotations
 
+import os
 import sys
 
 from .. import image
@@ -11,16 +12,15 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
-def main() -> NoReturn:
+def main(hooks: int) -> NoReturn:
     """Run the guest; where that can't be, the hooks' process is told why."""
     image.use()
     from .. import cli
     from ..errors import CannotRun
-    from .guest import Watch
+    from . import wire
 
-    watch = Watch(int(sys.argv[1]))
     try:
-        sys.exit(cli.obey(sys.argv[2:], [watch]))
+        sys.exit(cli.obey(sys.argv[1:], hooks=hooks))
     except CannotRun as error:
-        watch.refuse(error)
+        os.write(hooks, wire.refusal(error))
         sys.exit(error.status)

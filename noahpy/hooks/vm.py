@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, Literal
 
 from linux_abi import callset
-from linux_abi.uapi.x86_64 import NUMBERS
 
 from ..errors import CannotRun
 from . import wire
-from .controller import Controller, kill_others
+from .controller import Controller, kill_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,19 +27,19 @@ if TYPE_CHECKING:
 PIPE, STDOUT, DEVNULL = subprocess.PIPE, subprocess.STDOUT, subprocess.DEVNULL
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # As `-m noahpy`, but with no directory of the caller's to import from, and PYTHON... variables left to the guest.
-_START = f"import sys; sys.path[0] = {_ROOT!r}; from noahpy.hooks.start import main; main()"
+_START = f"import sys; sys.path[0] = {_ROOT!r}; from noahpy.hooks.start import main; main({{}})"
 
 
 class Hooks:
     """Which functions are to be asked about which calls."""
 
-    def __init__(self, kills: bool) -> None:
-        self.kills = kills  # a hook that fails ends the guest
+    def __init__(self) -> None:
+        self.kills = True  # a hook that fails ends the guest
         self.events: dict[str, list[Callable[[Event], object]]] = {}
         self._before: dict[int, list[Callable[[Call], object]]] = {}
         self._after: dict[int, list[Callable[[Call], object]]] = {}
 
-    def add(self, numbers: frozenset[int], hook: Callable[[Call], object], *, after: bool) -> None:
+    def add(self, numbers: set[int], hook: Callable[[Call], object], *, after: bool) -> None:
         """Ask `hook` about these calls, behind those that there are."""
         table = self._after if after else self._before
         for number in numbers:
@@ -66,32 +64,42 @@ class VM:
     """
 
     def __init__(self, *options: str, on_error: Literal["kill", "continue"] = "kill") -> None:
-        if on_error not in ("kill", "continue"):
-            raise ValueError(f"on_error is kill or continue, not {on_error!r}")
         self.options = options
-        self._hooks = Hooks(on_error == "kill")
-        self._lock = Lock()
+        self.hooks = Hooks()
+        self.lock = Lock()  # held while a hook runs
+        self.on_error = on_error
+
+    @property
+    def on_error(self) -> Literal["kill", "continue"]:
+        """What becomes of a program when a hook fails."""
+        return "kill" if self.hooks.kills else "continue"
+
+    @on_error.setter
+    def on_error(self, choice: Literal["kill", "continue"]) -> None:
+        if choice not in ("kill", "continue"):
+            raise ValueError(f"on_error is kill or continue, not {choice!r}")
+        self.hooks.kills = choice == "kill"
 
     def on(self, *calls: str, after: bool = False) -> Callable[[Hook], Hook]:
         """Have the decorated function asked about these calls, before each is made or after it; see linux_abi/callset.py.
 
         ValueError: there is no such call.
         """
-        numbers = frozenset(NUMBERS[name] for name in callset.names(",".join(calls)))
+        numbers = callset.numbers(",".join(calls))
 
         def register(hook: Hook) -> Hook:
-            self._hooks.add(numbers, hook, after=after)
+            self.hooks.add(numbers, hook, after=after)
             return hook
 
         return register
 
-    def event(self, name: Literal["fork", "exec", "thread", "exit", "signal"]) -> Callable[[Watcher], Watcher]:
+    def event(self, name: Literal["fork", "exec", "thread", "exit", "signal", "end"]) -> Callable[[Watcher], Watcher]:
         """Have the decorated function told of such events; see noahpy.Event."""
         if name not in wire.EVENTS:
             raise ValueError(f"no event is named {name!r}, only {', '.join(wire.EVENTS)}")
 
         def register(hook: Watcher) -> Watcher:
-            self._hooks.events.setdefault(name, []).append(hook)
+            self.hooks.events.setdefault(name, []).append(hook)
             return hook
 
         return register
@@ -111,16 +119,16 @@ class VM:
         The streams are as subprocess.Popen takes them. CannotRun: it can't be run. Hooks that are registered later are for
         programs that are started later.
         """
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        theirs, ours = wire.pair()
         with theirs:
-            command = [sys.executable, "-E", "-c", _START, str(theirs.fileno()), *self.options, "--", *argv]
+            command = [sys.executable, "-E", "-c", _START.format(theirs.fileno()), *self.options, "--", *argv]
             program = Program(command, env=env, cwd=cwd, stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=[theirs.fileno()])
-        controller = Controller(self._hooks, self._lock, ours)
+        controller = Controller(self.hooks, self.lock, ours)
         first = controller.begin()
         if "pid" not in first:
-            controller.close()
             program.communicate()
             raise CannotRun(first.get("refused", f"noahpy has ended with status {program.returncode}"), program.returncode)
+        program.first = controller.first.host_pid
         Thread(target=controller.serve, name="noahpy-hooks", daemon=True).start()
         return program
 
@@ -154,10 +162,15 @@ class VM:
         return result
 
 
+vm = VM()  # whose hooks `noahpy --script` uses
+
+
 class Program(subprocess.Popen[bytes]):
     """A program that runs: a subprocess.Popen, whose kill() takes all that the program has started."""
 
+    first = -1  # the number of its first process
+
     def kill(self) -> None:
         """Kill it and all processes that it has started."""
-        kill_others(self.pid)
+        kill_tree(self.first)
         super().kill()

@@ -7,7 +7,14 @@ comes it serves requests: the hooks' process reads and writes nothing of the gue
 
 from __future__ import annotations
 
+import marshal
 from _struct import Struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from socket import socket
+
+    from ..errors import CannotRun
 
 REGISTERS = 18  # places as in linux_abi.uapi.x86_64
 PIECE = 1 << 16  # bytes of memory in one message, at most
@@ -17,7 +24,7 @@ ROOM = PIECE + 64  # what holds any message
 # From a thread: what it is, the call's number or an event's in EVENTS, the result or what the event tells, the registers.
 TOLD = Struct(f"<cIq{REGISTERS}Q")
 BEFORE, AFTER, EVENT = b"B", b"A", b"E"
-EVENTS = ("fork", "exec", "thread", "exit", "signal")
+EVENTS = ("fork", "exec", "thread", "exit", "signal", "end")
 PROGRAM = b"P"  # and the path of what it executes from now on; not answered
 
 # To a thread: what it is, two words and perhaps data.
@@ -38,3 +45,17 @@ ANSWER = Struct("<q")  # to a request: 0 or negative errno; data follows
 # How a tree is watched, the first message from the hooks' process: {"calls": {number: FIRST | LAST}, "events": [name],
 # "kill": bool}, or {"refused": why}.
 FIRST, LAST = 1, 2  # before the call, after it
+
+
+def refusal(error: CannotRun) -> bytes:
+    """The first message of either side, if nothing will come of it."""
+    return marshal.dumps({"refused": str(error), "status": error.status})
+
+
+def pair() -> tuple[socket, socket]:
+    """The socket that all threads have in common, and the hooks' process's end, which learns who sends."""
+    from socket import AF_UNIX, SO_PASSCRED, SOCK_SEQPACKET, SOL_SOCKET, socketpair
+
+    guests, hooks = socketpair(AF_UNIX, SOCK_SEQPACKET)
+    hooks.setsockopt(SOL_SOCKET, SO_PASSCRED, 1)
+    return guests, hooks

@@ -70,6 +70,22 @@ static void threads(int count) {
     printf("threads %ld\n", all);
 }
 
+static void answer(void) {
+    long result = syscall(SYS_getppid);
+    printf("answer %ld\n", result < 0 ? -errno : result);
+}
+
+static void named(void) {
+    struct utsname u;
+    printf("named %d\n", uname(&u) ? -errno : 0);
+}
+
+static volatile int signals;
+static void on_signal(int number) {
+    (void)number;
+    signals++;
+}
+
 static volatile int alarms;
 static void on_alarm(int number) {
     (void)number;
@@ -148,6 +164,10 @@ int main(int argc, char **argv) {
         if (value) *value++ = 0;
         if (!strcmp(argv[i], "parent")) parent();
         if (!strcmp(argv[i], "file")) file(value);
+        if (!strcmp(argv[i], "answer")) answer();
+        if (!strcmp(argv[i], "named")) named();
+        if (!strcmp(argv[i], "count")) signal(SIGUSR1, on_signal);
+        if (!strcmp(argv[i], "counted")) printf("counted %d\n", signals);
         if (!strcmp(argv[i], "name")) name();
         if (!strcmp(argv[i], "children")) children(atoi(value));
         if (!strcmp(argv[i], "vforked")) vforked(argv[0]);
