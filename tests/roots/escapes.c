@@ -3,13 +3,14 @@
  * escapes OUTSIDE ABSTRACT PORT KEY HOST_PID [TRICK...]: OUTSIDE is a folder of the host's with a file `secret`; ABSTRACT the name of
  * an abstract socket, PORT a port of the loopback and KEY a shared memory segment there; HOST_PID a process outside.
  * Each trick runs in a child, is true if it got out, and held if it was not or died. */
+#define _GNU_SOURCE
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/if_packet.h>
 #include <linux/io_uring.h>
 #include <linux/keyctl.h>
-#include <linux/mount.h>
 #include <linux/openat2.h>
 #include <linux/perf_event.h>
 #include <linux/reboot.h>
@@ -18,7 +19,9 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,8 +30,10 @@
 #include <sys/ioctl.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -114,7 +119,8 @@ static bool from_moved(void) {
     return got;
 }
 static bool race_of_a_rename(void) {
-    mkdir("/tmp/race", 0755), mkdir("/tmp/race/a", 0755), mkdir("/tmp/race/a/deep", 0755), mkdir("/tmp/race/a/deep/deeper", 0755);
+    mkdir("/tmp/race", 0755), mkdir("/tmp/race/a", 0755), mkdir("/tmp/race/a/deep", 0755),
+        mkdir("/tmp/race/a/deep/deeper", 0755);
     mkdir("/tmp/race/b", 0755);
     return race(from_moved);
 }
@@ -239,7 +245,6 @@ static bool modprobe_path(void) { return writes("/proc/sys/kernel/modprobe", "/s
 static bool binfmt(void) { return writes("/proc/sys/fs/binfmt_misc/register", ":x:M::xxxx::/bin/sh:"); }
 static bool sysrq(void) { return writes("/proc/sysrq-trigger", "h"); }
 static bool uevent_helper(void) { return writes("/sys/kernel/uevent_helper", "/bin/sh"); }
-static bool oom_of_others(void) { return writes("/proc/1/oom_score_adj", "500"); }
 static bool kernel_memory(void) {
     static const char *const names[] = {"/proc/kcore", "/dev/mem", "/dev/kmem", "/dev/port"};
     char content[64];
@@ -259,7 +264,10 @@ static bool inherited_folders(void) {
     return got;
 }
 static bool handles(void) {
-    struct { struct file_handle head; int inode[4]; } h = {.head = {.handle_bytes = 8, .handle_type = 1}, .inode = {2, 0}};
+    struct {
+        struct file_handle head;
+        int inode[4];
+    } h = {.head = {.handle_bytes = 8, .handle_type = 1}, .inode = {2, 0}};
     int id, mount = open("/", O_RDONLY | O_DIRECTORY);
     bool got = false;
     for (int pass = 0; pass < 2; pass++) {
@@ -314,7 +322,8 @@ static bool mounts_overlay(void) {
     return !mount("none", "/tmp/mount", "overlay", 0, "lowerdir=/,upperdir=/tmp/up,workdir=/tmp/work,userxattr");
 }
 static bool unmounts(void) {
-    return !umount2("/", MNT_DETACH) || !umount2("/proc/sys", MNT_DETACH) || !umount2("/proc", MNT_DETACH) || !umount2("/dev", MNT_DETACH);
+    return !umount2("/", MNT_DETACH) || !umount2("/proc/sys", MNT_DETACH) || !umount2("/proc", MNT_DETACH) ||
+           !umount2("/dev", MNT_DETACH);
 }
 static bool remounts(void) {
     return !mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND, NULL) || !mount(NULL, "/", NULL, MS_REMOUNT, NULL) ||
@@ -512,7 +521,8 @@ static bool odd_families(void) {
     static const int families[] = {AF_BLUETOOTH, AF_NFC, AF_TIPC, AF_RDS, AF_KCM, AF_SMC, AF_XDP, AF_CAN, AF_ALG, AF_QIPCRTR};
     bool got = false;
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)
-        got |= socket(families[i], SOCK_SEQPACKET, 0) >= 0 || socket(families[i], SOCK_DGRAM, 0) >= 0 || socket(families[i], SOCK_RAW, 0) >= 0;
+        got |= socket(families[i], SOCK_SEQPACKET, 0) >= 0 || socket(families[i], SOCK_DGRAM, 0) >= 0 ||
+               socket(families[i], SOCK_RAW, 0) >= 0;
     return got;
 }
 static bool tunnel(void) {
@@ -532,8 +542,8 @@ static const char *const text = "/etc/text";
 static bool open_for_writing(void) { return open(text, O_WRONLY) >= 0 || open(text, O_RDWR) >= 0; }
 static bool truncates(void) { return !truncate(text, 0) || open(text, O_RDONLY | O_TRUNC) >= 0; }
 static bool creates(void) {
-    return open("/etc/new", O_CREAT | O_WRONLY, 0600) >= 0 || open("/etc", O_TMPFILE | O_RDWR, 0600) >= 0 || !mkdir("/etc/d", 0755) ||
-           !symlink("x", "/etc/s") || !mknod("/etc/p", S_IFIFO | 0600, 0);
+    return open("/etc/new", O_CREAT | O_WRONLY, 0600) >= 0 || open("/etc", O_TMPFILE | O_RDWR, 0600) >= 0 ||
+           !mkdir("/etc/d", 0755) || !symlink("x", "/etc/s") || !mknod("/etc/p", S_IFIFO | 0600, 0);
 }
 static bool moves(void) { return !rename(text, "/etc/other") || !link(text, "/etc/hard") || !unlink(text) || !rmdir("/root"); }
 static bool opened_again(void) {
@@ -558,8 +568,9 @@ static bool attributes(void) {
     int fd = open(text, O_RDONLY);
     struct stat s;
     fstat(fd, &s);
-    return !chmod(text, s.st_mode) || !fchmod(fd, s.st_mode) || !chown(text, s.st_uid, s.st_gid) || !utimensat(AT_FDCWD, text, NULL, 0) ||
-           !futimens(fd, NULL) || !setxattr(text, "user.x", "x", 1, 0) || !fsetxattr(fd, "user.x", "x", 1, 0);
+    return !chmod(text, s.st_mode) || !fchmod(fd, s.st_mode) || !chown(text, s.st_uid, s.st_gid) ||
+           !utimensat(AT_FDCWD, text, NULL, 0) || !futimens(fd, NULL) || !setxattr(text, "user.x", "x", 1, 0) ||
+           !fsetxattr(fd, "user.x", "x", 1, 0);
 }
 static bool by_descriptor(void) {
     int fd = open(text, O_RDONLY), from = open("/etc/passwd", O_RDONLY);
@@ -572,26 +583,106 @@ static bool socket_file(void) {
     return !bind(socket(AF_UNIX, SOCK_STREAM, 0), (void *)&a, sizeof a);
 }
 
-#define TRICK(name) {#name, name}
-static const struct { const char *name; bool (*escapes)(void); } tricks[] = {
-    TRICK(plain), TRICK(dots), TRICK(dots_by_folder), TRICK(link_absolute), TRICK(link_relative), TRICK(link_of_proc),
-    TRICK(race_of_a_link), TRICK(race_of_a_rename), TRICK(openat2_plain), TRICK(openat2_in_root), TRICK(openat2_magic),
-    TRICK(nested_chroot), TRICK(chroot_by_passed_folder), TRICK(proc_roots), TRICK(proc_folders), TRICK(proc_tasks),
-    TRICK(proc_descriptors), TRICK(proc_program), TRICK(proc_mapped_files), TRICK(proc_memory), TRICK(environment_of_others),
-    TRICK(core_pattern), TRICK(modprobe_path), TRICK(binfmt), TRICK(sysrq), TRICK(uevent_helper), TRICK(oom_of_others),
-    TRICK(kernel_memory), TRICK(inherited_folders), TRICK(handles), TRICK(link_by_descriptor), TRICK(disk), TRICK(disks_in_dev),
-    TRICK(character_device), TRICK(fanotify), TRICK(mounts_something), TRICK(mounts_overlay), TRICK(unmounts), TRICK(remounts),
-    TRICK(pivots), TRICK(opens_tree), TRICK(moves_mount), TRICK(opens_file_system), TRICK(sets_mount), TRICK(own_user_namespace),
-    TRICK(own_mount_namespace), TRICK(child_in_namespace), TRICK(namespaces), TRICK(traces), TRICK(memory_of_processes),
-    TRICK(takes_descriptors), TRICK(signals), TRICK(waits_outside), TRICK(priority), TRICK(shared_memory), TRICK(hosts_dev_shm),
-    TRICK(executes_from_memory), TRICK(executes_outside), TRICK(old_calls), TRICK(x32_calls), TRICK(io_uring), TRICK(bpf_),
-    TRICK(perf), TRICK(userfaults), TRICK(keys), TRICK(modules), TRICK(clock_), TRICK(reboots), TRICK(host_name), TRICK(accounts),
-    TRICK(ports), TRICK(capabilities), TRICK(types_into_terminal), TRICK(abstract), TRICK(inherited_sockets), TRICK(vsock),
+#define TRICK(name)                                                                                                            \
+    { #name, name }
+static const struct {
+    const char *name;
+    bool (*escapes)(void);
+} tricks[] = {
+    TRICK(plain),
+    TRICK(dots),
+    TRICK(dots_by_folder),
+    TRICK(link_absolute),
+    TRICK(link_relative),
+    TRICK(link_of_proc),
+    TRICK(race_of_a_link),
+    TRICK(race_of_a_rename),
+    TRICK(openat2_plain),
+    TRICK(openat2_in_root),
+    TRICK(openat2_magic),
+    TRICK(nested_chroot),
+    TRICK(chroot_by_passed_folder),
+    TRICK(proc_roots),
+    TRICK(proc_folders),
+    TRICK(proc_tasks),
+    TRICK(proc_descriptors),
+    TRICK(proc_program),
+    TRICK(proc_mapped_files),
+    TRICK(proc_memory),
+    TRICK(environment_of_others),
+    TRICK(core_pattern),
+    TRICK(modprobe_path),
+    TRICK(binfmt),
+    TRICK(sysrq),
+    TRICK(uevent_helper),
+    TRICK(kernel_memory),
+    TRICK(inherited_folders),
+    TRICK(handles),
+    TRICK(link_by_descriptor),
+    TRICK(disk),
+    TRICK(disks_in_dev),
+    TRICK(character_device),
+    TRICK(fanotify),
+    TRICK(mounts_something),
+    TRICK(mounts_overlay),
+    TRICK(unmounts),
+    TRICK(remounts),
+    TRICK(pivots),
+    TRICK(opens_tree),
+    TRICK(moves_mount),
+    TRICK(opens_file_system),
+    TRICK(sets_mount),
+    TRICK(own_user_namespace),
+    TRICK(own_mount_namespace),
+    TRICK(child_in_namespace),
+    TRICK(namespaces),
+    TRICK(traces),
+    TRICK(memory_of_processes),
+    TRICK(takes_descriptors),
+    TRICK(signals),
+    TRICK(waits_outside),
+    TRICK(priority),
+    TRICK(shared_memory),
+    TRICK(hosts_dev_shm),
+    TRICK(executes_from_memory),
+    TRICK(executes_outside),
+    TRICK(old_calls),
+    TRICK(x32_calls),
+    TRICK(io_uring),
+    TRICK(bpf_),
+    TRICK(perf),
+    TRICK(userfaults),
+    TRICK(keys),
+    TRICK(modules),
+    TRICK(clock_),
+    TRICK(reboots),
+    TRICK(host_name),
+    TRICK(accounts),
+    TRICK(ports),
+    TRICK(capabilities),
+    TRICK(types_into_terminal),
+    TRICK(abstract),
+    TRICK(inherited_sockets),
+    TRICK(vsock),
     /* with --no-network */
-    TRICK(tcp), TRICK(tcp6), TRICK(udp), TRICK(raw), TRICK(interfaces), TRICK(odd_families), TRICK(tunnel),
+    TRICK(tcp),
+    TRICK(tcp6),
+    TRICK(udp),
+    TRICK(raw),
+    TRICK(interfaces),
+    TRICK(odd_families),
+    TRICK(tunnel),
     /* with --read-only */
-    TRICK(open_for_writing), TRICK(truncates), TRICK(creates), TRICK(moves), TRICK(opened_again), TRICK(by_other_roots),
-    TRICK(by_memory), TRICK(attributes), TRICK(by_descriptor), TRICK(socket_file),
+    TRICK(open_for_writing),
+    TRICK(truncates),
+    TRICK(creates),
+    TRICK(moves),
+    TRICK(opened_again),
+    TRICK(by_other_roots),
+    TRICK(by_memory),
+    TRICK(attributes),
+    TRICK(by_descriptor),
+    TRICK(socket_file),
 };
 
 int main(int argc, char **argv) {

@@ -95,7 +95,8 @@ def layers(tree: Path, place: Path) -> list[bytes]:
     second = layer(
         ("etc/.wh.group", "file", ""), ("etc/text", "file", "second\n"),
         ("root/.wh..wh..opq", "file", ""), ("root/own", "file", ""),
-        ("srv", "folder", ""), ("srv/.wh.none", "file", ""), ("etc/hard", "hard", "etc/text"), ("bin/who", "link", "/bin/busybox"),
+        ("srv", "folder", ""), ("srv/.wh.none", "file", ""), ("etc/hard", "hard", "etc/text"),
+        ("bin/who", "link", "/bin/busybox"),
     )  # fmt: skip
     return [first, second]
 
@@ -150,7 +151,8 @@ def test_nothing_is_written_outside(noahpy: Noahpy, tree: Path, place: Path) -> 
     up = "../" * 20
     hostile = [
         (f"{up}{outside}/up", "file", "x"), (f"{outside}/absolute", "file", "x"), ("link", "link", str(outside)),
-        ("link/through", "file", "x"), ("above", "link", up + str(outside).lstrip("/")), ("above/again", "file", "x"), (f"{up}{outside}/.wh.kept", "file", ""), ("disk", "disk", ""),
+        ("link/through", "file", "x"), ("above", "link", up + str(outside).lstrip("/")), ("above/again", "file", "x"),
+        (f"{up}{outside}/.wh.kept", "file", ""), ("disk", "disk", ""),
     ]  # fmt: skip
     archive = appended(tree, place / "hostile.tar", *hostile)
     said = run(noahpy, archive, f"ls {outside}; ls /disk /etc/text")
