@@ -22,7 +22,7 @@
 enum { CALLS = 512, ARGUMENTS = 6, SIGNALS = 64, CLERK_LATE_MS = 200, VECTORS_MOST = 32 };
 _Static_assert(sizeof(siginfo_t) == 128, "RECORD_SIGNAL carries the kernel's");
 
-bool watching_;
+bool watching_, recording_;
 
 static struct ring *ring_;
 static int wake_ = -1;
@@ -61,6 +61,7 @@ int watch(int ring, int wake) {
 }
 
 int watch_call(int number, const struct watch_item *items, unsigned count) {
+    recording_ = true;
     if (number < 0) {
         others_wanted_ = true;
         return 0;
