@@ -10,6 +10,14 @@ from . import types
 from .errors import LinuxError
 from .procfs import host_path  # noqa: F401  for the compiled entries
 from .uapi.fcntl import AT_FDCWD, AT_SYMLINK_NOFOLLOW
+from .uapi.futex import (
+    FUTEX_CMD_MASK,
+    FUTEX_LOCK_PI,
+    FUTEX_LOCK_PI2,
+    FUTEX_WAIT,
+    FUTEX_WAIT_BITSET,
+    FUTEX_WAIT_REQUEUE_PI,
+)
 from .uapi.structs import Iovec
 from .uapi.x86_64 import ARGUMENT_REGISTERS
 
@@ -19,12 +27,14 @@ if TYPE_CHECKING:
     from .task import Task
 
 UIO_MAXIOV = 1024
+_WAITING = frozenset((FUTEX_WAIT, FUTEX_LOCK_PI, FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI, FUTEX_LOCK_PI2))
 _EXPRESSIONS = {
     types.VALUE: "{r}",
     types.FD: "task.group.fds.visible({r})",
     types.POINTER: "task.mm.host_address({r})",
     types.PATH: "host_path(task, {r}, {flags}, {dirfd})",
     types.IOVEC: "iovec(task, {r}, {next})",
+    types.FUTEX: "futex_timeout(task, {r}, {second})",
 }
 
 
@@ -38,6 +48,7 @@ def entry_source(call: Syscall) -> str:
         args.append(
             _EXPRESSIONS[t.kind].format(
                 r=registers[i],
+                second=registers[1],
                 next=registers[min(i + 1, 5)],
                 flags=AT_SYMLINK_NOFOLLOW if issubclass(t, types.Link) else flags,
                 dirfd=dirfd,
@@ -45,6 +56,11 @@ def entry_source(call: Syscall) -> str:
         )
         dirfd = args[i] if issubclass(t, types.DirFd) else str(AT_FDCWD)
     return f"return task.host.call({', '.join([str(call.number), *args])})"
+
+
+def futex_timeout(task: Task, timeout: int, operation: int) -> int:
+    """The fourth argument of futex(2)."""
+    return task.mm.host_address(timeout) if operation & FUTEX_CMD_MASK & 0xFFFFFFFF in _WAITING else timeout
 
 
 def iovec(task: Task, addr: int, count: int) -> int | bytes:

@@ -530,6 +530,7 @@ PLAIN = {
     199: ([1, 2], False),  # fremovexattr
     200: ([0, 0], False),  # tkill
     201: ([2], False),  # time
+    202: ([2, 0, 0, 5, 2, 0], False),  # futex
     203: ([0, 0, 2], False),  # sched_setaffinity
     204: ([0, 0, 2], False),  # sched_getaffinity
     213: ([0], False),  # epoll_create

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 # Kinds of forwarded arguments. native/api.h has the same numbers (checked when the table is handed over).
-VALUE, FD, POINTER, PATH, IOVEC = range(5)
+VALUE, FD, POINTER, PATH, IOVEC, FUTEX = range(6)
 
 S32 = "((({r} & 0xffffffff) ^ 0x80000000) - 0x80000000)"
 S64 = "(({r} ^ 0x8000000000000000) - 0x8000000000000000)"
@@ -191,10 +191,6 @@ class FutexValue(UInt):
     """A number of which futex(2)'s operation says whether it counts."""
 
 
-class FutexTimeout(ULong):
-    """The address of a time, or a number, as futex(2)'s operation says."""
-
-
 class FutexAddress(Ptr):
     """futex(2)'s second word, if the operation has one."""
 
@@ -217,6 +213,12 @@ class IoVec(Ptr):
     """An array of `struct iovec`; the number of its elements is the next argument."""
 
     kind = IOVEC
+
+
+class FutexTimeout(Ptr):
+    """A `struct timespec` where futex(2)'s operation, its second argument, waits; else a number."""
+
+    kind = FUTEX
 
 
 if TYPE_CHECKING:

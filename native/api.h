@@ -179,7 +179,7 @@ double engine_exit_cost(int rounds);
 
 /* ---- Fast paths (fast.c) --------------------------------------------------------------------------------------------- */
 
-enum { ARG_VALUE, ARG_FD, ARG_POINTER, ARG_PATH, ARG_IOVEC };
+enum { ARG_VALUE, ARG_FD, ARG_POINTER, ARG_PATH, ARG_IOVEC, ARG_FUTEX };
 /* Lets C finish call `number`, whose arguments are of these kinds, by handing it to the host, where none of them is something
  * that Python must look at: a hidden descriptor, a path that may lead to a view of /proc. `opens`: its result is a
  * descriptor, for which the same holds. */
@@ -333,6 +333,30 @@ struct watch_item {
 /* Records from now on, in the file `ring`; a byte to `wake` wakes the clerk. Takes the descriptors over. 0 or negative errno. */
 int watch(int ring, int wake);
 int watch_call(int number, const struct watch_item *items, unsigned count); /* this one; -1: those that Linux does not know */
+enum { COUNT_PROCESSES = 1 << 15, COUNT_CALLS = 512, COUNT_BUCKETS = 40, COUNT_EXITS = 8 };
+/* Of one call, where it is served in one place: how often, how long, and how often in [2^i, 2^(i+1)) ns. */
+struct count_call {
+    uint64_t calls, errors, ns, histogram[COUNT_BUCKETS];
+};
+struct count_process {
+    int32_t pid, parent;
+    uint64_t start, end;         /* ns of CLOCK_MONOTONIC; end 0: it runs, or was killed */
+    uint64_t exits[COUNT_EXITS]; /* of each EXIT_... */
+    uint64_t guest_ns;           /* the CPU runs */
+    uint64_t outside_ns;         /* and does not: of this in calls of the host's, host_ns */
+    uint64_t host_ns;
+    int32_t status; /* as of wait(2) */
+    char program[484];
+    struct count_call call[2][COUNT_CALLS]; /* SERVED_..., number; the last number is all that there are not */
+};
+/* In memory that a tree's processes share: a file with holes. */
+struct counts {
+    uint32_t processes; /* how many there have been */
+    uint8_t rest[4092];
+    struct count_process process[COUNT_PROCESSES];
+};
+/* Counts from now on, in the file `counts`, beside what is recorded. Takes the descriptor over. 0 or negative errno. */
+int count(int counts);
 void signal_forced(const void *siginfo); /* a signal reaches the thread that was no caught one */
 
 /* ---- Descriptors of the VMM's own (hidden.c) ------------------------------------------------------------------------- */

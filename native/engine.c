@@ -62,8 +62,9 @@ static int run(struct vcpu *v) {
     for (;;) {
         v->number = -1;
         if (host_identity_changed() && engine_->forget) engine_->forget(v);
+        if (watched) watch_enter();
         int exit = engine_->run(v);
-        if (watched && exit == EXIT_SYSCALL) watch_begin(v);
+        if (watched) watch_left(v, exit);
         if (exit != EXIT_SYSCALL || !fast_finish(v)) return exit;
         if (watched) watch_end(SERVED_C);
         if (v->number >= 0 && *signal_caught()) return EXIT_SIGNAL;

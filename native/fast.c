@@ -36,7 +36,7 @@ static struct {
 int fast_forward(unsigned number, unsigned count, const uint8_t *kinds, int opens) {
     if (number >= CALLS || count > ARGUMENTS) return -EINVAL;
     for (unsigned i = 0; i < count; i++)
-        if (kinds[i] > ARG_IOVEC) return -EINVAL;
+        if (kinds[i] > ARG_FUTEX) return -EINVAL;
     table_[number].count = (uint8_t)count;
     memcpy(table_[number].kinds, kinds, count);
     table_[number].opens = opens;
@@ -90,6 +90,18 @@ static long translate_iovec(uint64_t gva, uint64_t count, struct iovec *out) {
     if (window_read(out, gva, count * sizeof *out) < count * sizeof *out) return (long)BAD_ADDRESS;
     for (uint64_t i = 0; i < count; i++) out[i].iov_base = (void *)host_address((uint64_t)out[i].iov_base);
     return (long)out;
+}
+
+/* The fourth argument of futex(2): an address where the operation waits, else a number. */
+static long translate_futex(uint64_t timeout, uint64_t operation) {
+    switch ((int)operation & FUTEX_CMD_MASK) {
+    case FUTEX_WAIT:
+    case FUTEX_LOCK_PI:
+    case FUTEX_WAIT_BITSET:
+    case FUTEX_WAIT_REQUEUE_PI:
+    case FUTEX_LOCK_PI2: return (long)host_address(timeout);
+    default: return (long)timeout;
+    }
 }
 
 static bool may_exit_;
@@ -323,6 +335,7 @@ bool fast_finish(struct vcpu *cpu) {
             to[i] = translate_iovec(args[i], args[i + 1], vectors);
             if (!to[i]) return false;
             break;
+        case ARG_FUTEX: to[i] = translate_futex(args[i], args[1]); break;
         }
     }
     long result = host_syscall((long)number, to[0], to[1], to[2], to[3], to[4], to[5]);

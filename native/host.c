@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "copy.h"
+#include "count.h"
 #include "tree.h"
 #include "watch.h"
 
@@ -61,7 +62,9 @@ bool host_identity_changed(void) {
 
 long host_syscall(long number, long a, long b, long c, long d, long e, long f) {
     const long args[6] = {a, b, c, d, e, f};
+    uint64_t from = count_on() ? count_now() : 0;
     long result = syscall_unless(&mine_.caught, number, args);
+    if (from) count_host(count_now() - from);
     int status;
     note(number, result);
     if (number == SYS_wait4 && result > 0 && b && !copy_safely(&status, (void *)b, sizeof status))

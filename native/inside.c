@@ -70,7 +70,8 @@ void inside_forget(struct vcpu *v) { memset(answers((struct kvm_vcpu *)v), 0, IN
 
 uint64_t inside_count(const struct kvm_vcpu *v, unsigned number) { return number < INSIDE_CALLS ? counts(v)[number] : 0; }
 
-void inside_enter(struct kvm_vcpu *v) { answers(v)[INSIDE_SIGACTION] = fast_sigaction_inside(); }
+/* A kernel's code touches no memory of the guest's (SMAP), where actions are. */
+void inside_enter(struct kvm_vcpu *v) { answers(v)[INSIDE_SIGACTION] = !answers(v)[INSIDE_KERNEL] && fast_sigaction_inside(); }
 
 /* ---- a vCPU that was stopped in there ---- */
 

@@ -158,6 +158,7 @@ label back
     mov S(R11), %r11
     jmp *%rcx
 kernel:
+    mov S(RSP), %rsp
     mov S(R11), %r11
     sysretq
 

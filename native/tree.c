@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "count.h"
 #include "engine.h"
 #include "hidden.h"
 #include "watch.h"
@@ -70,6 +71,7 @@ void tree_descriptors(void) {
 
 void tree_exec(const char *path) {
     if (engine_ && engine_->named) engine_->named(path);
+    if (count_on()) count_named(path);
     if (!mine_) return;
     strncpy(mine_->path, path, sizeof mine_->path - 1);
     mine_->exec = now();

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "count.h"
 #include "hidden.h"
 
 enum { CALLS = 512, ARGUMENTS = 6, SIGNALS = 64, CLERK_LATE_MS = 200, VECTORS_MOST = 32 };
@@ -72,12 +73,6 @@ int watch_call(int number, const struct watch_item *items, unsigned count) {
 }
 
 /* ---- the ring ---- */
-
-static uint64_t now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 static void wake_clerk(void) { send(wake_, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT); }
 
@@ -146,7 +141,7 @@ static void publish(void) {
         wait_for_clerk(lane, seen);
         if (ring_->off) return;
     }
-    r->when = now();
+    r->when = count_now();
     uint64_t at = lane->written % LANE_SIZE, first = LANE_SIZE - at < size ? LANE_SIZE - at : size;
     memcpy(lane->data + at, r, first);
     memcpy(lane->data, (uint8_t *)r + first, size - first);
@@ -280,7 +275,7 @@ static void take(int at, int64_t result) {
 
 /* ---- what happens ---- */
 
-void watch_begin(const struct vcpu *v) {
+static void begin(const struct vcpu *v) {
     const struct registers *r = v->regs;
     uint32_t number = (uint32_t)r->rax;
     bool wanted = number < CALLS ? table_[number].wanted : others_wanted_;
@@ -306,11 +301,22 @@ static void end(int64_t result, int served) {
     publish();
 }
 
+void watch_enter(void) {
+    if (count_on()) count_enter();
+}
+
+void watch_left(const struct vcpu *v, int exit) {
+    if (count_on()) count_left(v, exit);
+    if (exit == EXIT_SYSCALL) begin(v);
+}
+
 void watch_end(int served) {
+    if (count_on()) count_end(served);
     if (mine_.number >= 0 && ready()) end((int64_t)mine_.cpu->regs->rax, served);
 }
 
 void watch_signal(const siginfo_t *info) {
+    if (count_on()) count_end(SERVED_PYTHON);
     if (!ready()) return;
     if (mine_.number >= 0) {
         const struct registers *r = mine_.cpu->regs;
@@ -327,6 +333,7 @@ void watch_action(int number, int action) {
 }
 
 void watch_born(void) {
+    if (count_on()) count_born();
     mine_.lane = NULL;
     mine_.number = -1;
     ready();
@@ -342,6 +349,7 @@ void watch_thread_ends(void) {
 }
 
 void watch_process_ends(int status) {
+    if (count_on()) count_ends(status);
     if (!ready()) return;
     struct lane *lane = mine_.lane;
     draft(RECORD_ENDED, 0, (uint64_t)status, 0);

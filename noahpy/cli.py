@@ -37,6 +37,7 @@ OPTIONS = (
 # The same, each with a page of help of its own.
 TRACING = (
     ("", "--strace", "[=json]", "tell system calls as strace(1) does, or as JSON"),
+    ("-c", "--count", "", "count calls, time and exits; -o FILE: as JSON"),
     ("-e", "--only", "WHAT", "trace=SET: these calls; status=SET: of such an end"),
     ("-z", "--successful-only", "", "only calls that succeed"),
     ("-s", "--string-limit", "N", "show N bytes of strings and buffers, not 32"),
@@ -73,6 +74,7 @@ COMMANDS = (
     ("doctor", "[--json]", "say whether programs can run here"),
     ("processes", "", "list who runs in noahpy"),
     ("completion", "bash|zsh|fish", "print the shell's completion"),
+    ("report", "FILE [PICTURE]", "draw what --count -o FILE has written"),
     ("help", "|".join(PAGES), "more options: to watch, to limit"),
     ("compat", "busybox|coreutils|bash|python", "run the tests of others"),
 )
@@ -182,13 +184,13 @@ class Options:
         if self.coverage and not self.output:
             raise _usage("--coverage needs -o FILE")
         if self.output and not self.measures() and not self.tracing:
-            raise _usage("-o FILE needs --strace, --trace, --coverage or --count-instructions")
+            raise _usage("-o FILE needs --strace, --count, --trace, --coverage or --count-instructions")
         if not self.tracing:
             return
-        if "--strace" not in dict(self.tracing):
-            raise _usage(f"{self.tracing[0][0]} needs --strace")
+        if not {"--strace", "--count"} & {option for option, _ in self.tracing}:
+            raise _usage(f"{self.tracing[0][0]} needs --strace or --count")
         if self.measures():
-            raise _usage("--strace and --trace, --coverage or --count-instructions would write to one place")
+            raise _usage("--strace or --count and --trace, --coverage or --count-instructions would write to one place")
         from .strace.options import Options as StraceOptions
 
         self.strace = StraceOptions(self.tracing, to_file=bool(self.output))
@@ -305,6 +307,12 @@ def _command(name: str, args: list[str]) -> int:
         from . import doctor
 
         return doctor.main(as_json=bool(args))
+    if name == "report":
+        if len(args) not in (1, 2):
+            raise _usage("report needs the FILE of --count -o FILE, and perhaps a PICTURE.svg or .png to draw")
+        from . import report
+
+        return report.main(args[0], args[1] if len(args) > 1 else "")
     if name == "help":
         if len(args) != 1 or args[0] not in PAGES:
             raise _usage(f"help is about {', '.join(PAGES)}")

@@ -6,40 +6,19 @@ from ..errors import LinuxError
 from ..syscall import SYS, forward, syscall
 from ..types import Flags, FutexAddress, FutexTimeout, FutexValue, In, Int, Pid, Ptr, Size, UInt, ULong
 from ..uapi.errno import EINVAL, EPERM
-from ..uapi.futex import (
-    FUTEX_CMD_MASK,
-    FUTEX_LOCK_PI,
-    FUTEX_LOCK_PI2,
-    FUTEX_WAIT,
-    FUTEX_WAIT_BITSET,
-    FUTEX_WAIT_REQUEUE_PI,
-    FUTEX_WAITV_MAX,
-    FutexOperation,
-)
+from ..uapi.futex import FUTEX_WAITV_MAX, FutexOperation
 from ..uapi.structs import FutexWaitv, RobustListHead, Timespec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..task import Task
 
-_WITH_TIMEOUT = frozenset((FUTEX_WAIT, FUTEX_LOCK_PI, FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI, FUTEX_LOCK_PI2))
 
-
-@syscall(restart=SYS)
+@forward(restart=SYS)
 def futex(
-    task: Task,
-    uaddr: Ptr,
-    futex_op: Flags[FutexOperation],
-    val: FutexValue,
-    timeout: FutexTimeout,
-    uaddr2: FutexAddress,
-    val3: FutexValue,
-) -> int:
+    uaddr: Ptr, futex_op: Flags[FutexOperation], val: FutexValue, timeout: FutexTimeout, uaddr2: FutexAddress, val3: FutexValue
+) -> None:
     """Wait for, wake and hand over waiters at a word of memory."""
-    address = task.mm.host_address
-    operation = futex_op & FUTEX_CMD_MASK
-    host_timeout = address(timeout) if operation in _WITH_TIMEOUT else timeout  # there it is `val2`, a number
-    return task.host.futex(address(uaddr), futex_op, val, host_timeout, address(uaddr2), val3)
 
 
 @forward(restart=SYS)

@@ -6,6 +6,7 @@ says, nothing is written elsewhere. Devices are left out (the tree has its own /
 
 from __future__ import annotations
 
+import lzma
 import os
 import tarfile
 import zlib
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"  # OCI image-spec, layer.md: "Whiteouts"
+_BLOCK = 1 << 20
 _AS_IT_IS: Any = {"filter": "fully_trusted"} if hasattr(tarfile, "fully_trusted_filter") else {}
 
 
@@ -51,12 +53,15 @@ def _unpack(tree: int, archive: str, tell: int) -> NoReturn:
         for stream in streams:
             with tarfile.open(fileobj=stream) as tar:
                 _extract(tar)
+                while tar.fileobj.read(_BLOCK):  # for its checksum
+                    pass
     except Broken as error:
         why = str(error)
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, KeyError, zlib.error, lzma.LZMAError) as error:
         why = f"a broken archive: {str(error).splitlines()[0] if str(error) else 'it ends too early'}"
     except OSError as error:
-        why = f"{os.fsdecode(error.filename)}: {error.strerror}" if error.filename else str(error.strerror or error)
+        why = error.strerror or f"a broken archive: {error}"
+        why = f"{os.fsdecode(error.filename)}: {why}" if error.filename else why
     except BaseException as error:
         why = f"{type(error).__name__}: {error}"
     else:
@@ -75,14 +80,17 @@ def _extract(tar: tarfile.TarFile) -> None:
             for old in os.listdir(folder):
                 _remove(os.path.join(folder, old))
         elif name.startswith(_WHITEOUT):
-            _remove(os.path.join(folder, name.removeprefix(_WHITEOUT)))
+            gone = name.removeprefix(_WHITEOUT)
+            if gone in ("", ".", ".."):
+                raise Broken(f"a broken archive: {path} is no whiteout")
+            _remove(os.path.join(folder, gone))
         elif not (member.ischr() or member.isblk()):
             member.name = path
             if member.islnk():
                 member.linkname = os.path.normpath(f"/{member.linkname}").replace("//", "/")
             if not (member.isdir() and os.path.isdir(path)):
                 _remove(path)
-            tar.extract(member, "/", set_attrs=False, **_AS_IT_IS)
+                tar.extract(member, "/", set_attrs=False, **_AS_IT_IS)
             _own(path, member)
             if member.isdir():
                 folders[path] = member

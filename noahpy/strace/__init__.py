@@ -17,35 +17,47 @@ from .lines import Lines
 from .options import Options
 from .records import Records
 from .ring import Ring
+from .sums import Sums
 
 _MOST_STRINGS = 32
 
 
 def begin(options: Options, path: str, program: bytes, argv: list[bytes], envp: list[bytes]) -> None:
     """Make the clerk and tell C, before there is an engine, what to record. CannotRun: it can't be."""
+    what = "--count" if options.counts else "--strace"
     try:
         out = output(path)
         ring = no_stream(os.memfd_create("noahpy-ring"))
         os.ftruncate(ring, ffi.sizeof("struct ring"))
-        calls, wake = socket.socketpair()
-        make(lambda: _work(options, ring, calls, out, _execve(options, program, argv, envp)), {ring, calls.fileno(), out})
+        calls, wake = [no_stream(end.detach()) for end in socket.socketpair()]
+        counts = no_stream(os.memfd_create("noahpy-counts")) if options.counts else -1
+        if options.counts:
+            os.ftruncate(counts, ffi.sizeof("struct counts"))
+        make(
+            lambda: _work(options, ring, calls, out, counts, _execve(options, program, argv, envp)), {ring, calls, out, counts}
+        )
     except OSError as error:
-        raise CannotRun(f"--strace: {error.strerror}") from error
-    calls.close()
+        raise CannotRun(f"{what}: {error.strerror}") from error
+    os.close(calls)
     if out != 2:
         os.close(out)
     for call in options.calls():
         found = items(call, options.limit, options.links)
         _check(lib.watch_call(call.number, ffi.new("struct watch_item[]", found), len(found)))
-    if options.only is None:
+    if options.lines and options.only is None:
         lib.watch_call(-1, ffi.NULL, 0)
-    _check(lib.watch(ring, no_stream(wake.detach())))
+    if options.counts:
+        _check(lib.count(counts))
+    _check(lib.watch(ring, wake))
 
 
-def _work(options: Options, fd: int, calls: socket.socket, out: int, first: list[str]) -> None:
+def _work(options: Options, fd: int, calls: int, out: int, counts: int, first: list[str]) -> None:
     work = Clerk(Ring(fd), out)
-    kind = Records if options.form == "json" else Lines
-    work.work(kind(options, Declarations(lazy=False), first, work.text.append), calls)
+    declared, write = Declarations(lazy=False), work.text.append
+    if options.counts:
+        work.work(Sums(options, declared, counts, write), calls)
+    else:
+        work.work((Records if options.form == "json" else Lines)(options, declared, first, write), calls)
 
 
 def _execve(options: Options, program: bytes, argv: list[bytes], envp: list[bytes]) -> list[str]:
@@ -61,4 +73,4 @@ def _execve(options: Options, program: bytes, argv: list[bytes], envp: list[byte
 
 def _check(error: int) -> None:
     if error < 0:
-        raise CannotRun(f"--strace: {os.strerror(-error)}")
+        raise CannotRun(f"what is traced can't be recorded: {os.strerror(-error)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from select import poll
+from select import POLLIN, POLLOUT, poll
 from time import monotonic
 
 from .._native import lib
@@ -11,8 +11,6 @@ from ..clerk import is_alive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from socket import socket
-
     from .lines import Lines
     from .ring import Ring
 
@@ -30,11 +28,11 @@ class Clerk:
         self.out = out
         self.text: list[str] = []
 
-    def work(self, lines: Lines, calls: socket) -> None:
+    def work(self, lines: Lines, calls: int) -> None:
         """Tell until `calls`, whose other end all processes of the tree hold, is closed."""
         ring, waits = self.ring, poll()
-        waits.register(calls.fileno())
-        calls.setblocking(False)
+        waits.register(calls, POLLIN)
+        os.set_blocking(calls, False)
         looked = monotonic()
         running = True
         try:
@@ -80,7 +78,7 @@ class Clerk:
                 data = data[os.write(self.out, data) :]
             except BlockingIOError:
                 waits = poll()
-                waits.register(self.out)
+                waits.register(self.out, POLLOUT)
                 waits.poll()
 
     def _look_around(self, lines: Lines) -> None:
@@ -95,9 +93,9 @@ class Clerk:
         self.ring.release(gone)
 
 
-def _listen(calls: socket) -> bool:
+def _listen(calls: int) -> bool:
     """Takes the bytes that were to wake; whether there is somebody at the other end."""
     try:
-        return bool(calls.recv(4096))
+        return bool(os.read(calls, 4096))
     except BlockingIOError:
         return True

@@ -87,6 +87,9 @@ class Lines:
             lib.RECORD_ENDED: self._process_ended,
         }
 
+    def last(self) -> None:
+        """Nobody is left."""
+
     def feed(self, records: list[Record]) -> None:
         """Tell of these."""
         tasks, handlers = self.tasks, self._handlers
@@ -269,6 +272,8 @@ class Lines:
             self._finish(task, task.open, Record.at(when), None, interrupted=False)
         self._print_end(task, when, how)
         del self.tasks[task.tid]
+        if not self.tasks:
+            self.last()
         if task.tid == task.pid and not task.announced and task.parent in self.tasks:
             self._early.add(task.pid)
 

@@ -23,7 +23,9 @@ class Options:
 
     def __init__(self, given: Iterable[tuple[str, str]], *, to_file: bool) -> None:
         declare_all()
+        self.lines = False  # of calls
         self.form = ""  # "json": a record a line
+        self.counts = False
         self.to_file = to_file
         self.clock = 0  # 1: the time of day, 2: with microseconds, 3: seconds since 1970
         self.relative = False
@@ -34,7 +36,10 @@ class Options:
         self.statuses: set[str] | None = None
         for option, value in given:
             if option == "--strace":
+                self.lines = True
                 self.form = value
+            elif option == "--count":
+                self.counts = True
             elif option == "--only":
                 self._expression(value)
             elif option == "--string-limit":
@@ -49,6 +54,10 @@ class Options:
                 self.links = True
             elif option == "--successful-only":
                 self._keep({"successful"}, "-z")
+        if self.counts and self.lines:
+            raise CannotRun("--strace and --count would write to one place")
+        if self.counts and (self.statuses or self.clock or self.relative or self.durations or self.links or self.limit != 32):
+            raise CannotRun("--count knows -e trace=SET and -o FILE; the rest is --strace's")
         if self.clock > 3:
             raise CannotRun("-t counts up to three times")
 
@@ -65,7 +74,9 @@ class Options:
         return kind in self.statuses
 
     def calls(self) -> list[Syscall]:
-        """Those that are told of."""
+        """Those of which records are taken."""
+        if not self.lines:
+            return []
         return [call for call in CALLS.values() if self.only is None or call.name in self.only]
 
     def _size(self, value: str) -> int:
@@ -79,7 +90,7 @@ class Options:
             kind, words = "trace", text
         if kind in ("t", "trace"):
             if self.only is not None:
-                raise CannotRun(f"-e trace= is given twice; one list has them all: -e trace=A,B (the second is '{words}')")
+                raise CannotRun(f"-e trace= is given twice; one list has them all: -e trace=A,B (then '{words}')")
             self.only = _names(words)
         elif kind == "status":
             self._keep({word for word in words.split(",") if _checked(word, STATUSES, "status")}, f"-e {text}")

@@ -19,7 +19,7 @@ BACKPORTS = "bookworm-backports"
 QEMU = [f"{name}/{BACKPORTS}" for name in ("qemu-system-x86", "qemu-system-common", "qemu-system-data", "seabios")]
 KERNEL = "linux-image-amd64"
 ROOT = (
-    "python3", "python3-cffi-backend", "python3-psutil", "python3-pytest", "python3-pytest-timeout", "python3-pytest-xdist",
+    "python3", "python3-cffi-backend", "python3-psutil", "python3-pytest", "python3-pytest-timeout",
     "base-files", "base-passwd", "bash", "bsdextrautils", "busybox-static", "bzip2", "coreutils", "dash", "diffutils",
     "e2fsprogs", "findutils", "gawk", "grep", "gzip", "musl", "procps", "sed", "tar", "util-linux", "xz-utils", "zip",
 )  # fmt: skip

@@ -128,7 +128,7 @@ def test_the_simulated_cpu_is_chosen(sim: None, assemble: Callable[[str], Path],
         (["--coverage=gcov"], "--coverage is lcov, drcov, not 'gcov'; see noahpy --help"),
         (["--trace=calls"], "--trace is blocks, not 'calls'; see noahpy --help"),
         (["--trace=blocks", "--coverage=lcov", "-o", "x"], "--trace and --coverage would write to one file; see noahpy --help"),
-        (["-o", "x"], "-o FILE needs --strace, --trace, --coverage or --count-instructions; see noahpy --help"),
+        (["-o", "x"], "-o FILE needs --strace, --count, --trace, --coverage or --count-instructions; see noahpy --help"),
         (["--trace=blocks", "-o", "/nowhere/x"], "/nowhere/x: No such file or directory"),
     ],
 )

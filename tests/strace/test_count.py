@@ -1,0 +1,119 @@
+"""`noahpy --count` and `noahpy report`: every call is counted once, where it was served."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Engine, Result
+
+HERE = Path(__file__).parent
+
+Counted = Callable[..., tuple[Result, list[dict[str, Any]]]]
+
+
+@pytest.fixture
+def counted(guest: Engine, tmp_path: Path) -> Counted:
+    """`counted(argv)`: a run, and its processes as JSON has them."""
+
+    def counted(argv: list[str | Path], *options: str) -> tuple[Result, list[dict[str, Any]]]:
+        path = tmp_path / "counts"
+        result = guest.run(["-q", "--count", "-o", path, *options, *argv])
+        return result, json.loads(path.read_text())["processes"]
+
+    return counted
+
+
+def made(process: dict[str, Any], name: str) -> int:
+    return sum(row["calls"] for row in process["calls"][name].values())
+
+
+def test_every_call_is_counted_once(counted: Counted, compile_c: Callable[..., Path], guest: Engine) -> None:
+    result, (process,) = counted([compile_c(HERE / "calls.c"), "3000"])
+    assert (result.status, result.stderr) == (0, b"")
+    (place,) = process["calls"]["getppid"]
+    assert place == ("Python" if "nofast" in guest.name else "C")
+    row = process["calls"]["getppid"][place]
+    assert (row["calls"], row["errors"], sum(row["histogram"])) == (3000, 0, 3000)
+    assert row["seconds"] > 0
+    assert process["exits"]["syscall"] == sum(made(process, name) for name in process["calls"]) + 1  # exit_group
+    assert process["state"] == "exit 0"
+    assert min(process["guest"], process["vmm"], process["host"]) > 0
+    assert process["guest"] + process["vmm"] + process["host"] < process["end"] - process["start"] + 0.001
+
+
+def test_errors(counted: Counted) -> None:
+    _, (process,) = counted(["cat", "/nowhere"], "-e", "trace=openat")
+    assert set(process["calls"]) == {"openat"}
+    assert sum(row["errors"] for row in process["calls"]["openat"].values()) >= 1
+
+
+def test_a_tree(counted: Counted) -> None:
+    result, processes = counted(["sh", "-c", "/bin/true; (exit 4); sh -c 'kill -TERM $$'; kill -9 $$"])
+    assert result.status == -9
+    shell, *others = processes
+    assert shell["state"] == "killed"
+    assert [p["state"] for p in others] == ["exit 0", "exit 4", "SIGTERM"]
+    assert {p["parent"] for p in others} == {shell["pid"]}
+    assert [p["program"].rpartition("/")[2] for p in others] == ["true", "dash", "dash"]
+
+
+def test_threads(counted: Counted, compile_c: Callable[..., Path]) -> None:
+    _, (process,) = counted([compile_c(HERE / "threads.c", "-pthread")])
+    assert made(process, "exit") if "exit" in process["calls"] else True
+    assert made(process, "clone3") == 3
+    assert made(process, "read") >= 3 * 5 + 5
+
+
+def test_table(guest: Engine, compile_c: Callable[..., Path]) -> None:
+    result = guest.run(["-q", "-c", compile_c(HERE / "calls.c"), "2000"])
+    lines = result.stderr.decode().splitlines()
+    assert lines[0].split() == ["%", "time", "seconds", "usecs/call", "calls", "errors", "in", "C", "in", "Python", "syscall"]
+    assert next(line for line in lines if line.endswith(" getppid")).split()[3] == "2000"
+    assert lines[-1].split()[-1].endswith(compile_c(HERE / "calls.c").name)
+
+
+@pytest.fixture
+def report(native: Engine, guest: Engine) -> Callable[..., Result]:
+    def report(*args: str | Path) -> Result:
+        return native.run([guest.command[0], "report", *args])
+
+    return report
+
+
+def test_report(report: Callable[..., Result], counted: Counted, tmp_path: Path) -> None:
+    counted(["sh", "-c", "/bin/true"])
+    text = report(tmp_path / "counts").stdout.decode()
+    assert "  /usr/bin/true" in text
+    assert " total" in text
+    for picture, start in (("x.svg", b"<?xml"), ("x.png", b"\x89PNG")):
+        assert report(tmp_path / "counts", tmp_path / picture) == (0, b"", b"")
+        assert (tmp_path / picture).read_bytes().startswith(start)
+
+
+def test_what_cannot_be_drawn(report: Callable[..., Result], counted: Counted, tmp_path: Path) -> None:
+    counted(["true"])
+    (tmp_path / "text").write_text("no JSON")
+    for args, says in (
+        (["/nowhere"], "/nowhere: No such file or directory"),
+        ([tmp_path / "text"], f"{tmp_path}/text is not what --count -o FILE writes"),
+        ([tmp_path / "counts", "x.pdf"], "x.pdf: pictures are .svg or .png"),
+        ([tmp_path / "counts", "/nowhere/x.svg"], "/nowhere/x.svg: No such file or directory"),
+        ([], "report needs the FILE of --count -o FILE, and perhaps a PICTURE.svg or .png to draw; see noahpy --help"),
+    ):
+        assert report(*args) == (125, b"", f"noahpy: {says}\n".encode())
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["-c", "--strace"], "--strace and --count would write to one place"),
+        (["-c", "-T"], "--count knows -e trace=SET and -o FILE; the rest is --strace's"),
+    ],
+)
+def test_what_cannot_be_counted(guest: Engine, options: list[str], says: str) -> None:
+    assert guest.run([*options, "true"]) == (125, b"", f"noahpy: {says}\n".encode())
