@@ -257,10 +257,11 @@ def _enter(policy: Policy, options: Options) -> None:
     from . import image, roots
 
     if options.inside < 0:
+        passed = []
         if options.hooks >= 0:
             os.set_inheritable(options.hooks, True)
-            sys.argv.insert(1, f"--hooks={options.hooks}")
-        roots.confine(policy)
+            passed.append(f"--hooks={options.hooks}")
+        roots.confine(policy, passed)
     from . import run  # noqa: F401  with all that it imports, while the files are in reach
     from .engine import kvm
 

@@ -110,18 +110,20 @@ class VM:
         *,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
+        root: str | os.PathLike[str] | None = None,
         stdin: Any = None,
         stdout: Any = None,
         stderr: Any = None,
     ) -> Program:
         """Run a program: `argv` with the environment `env` (default: this process's) in the directory `cwd`.
 
-        The streams are as subprocess.Popen takes them. CannotRun: it can't be run. Hooks that are registered later are for
-        programs that are started later.
+        `root` is what --root takes; the streams are as subprocess.Popen takes them. CannotRun: it can't be run. Hooks that
+        are registered later are for programs that are started later.
         """
+        options = self.options if root is None else (*self.options, f"--root={os.fspath(root)}")
         theirs, ours = wire.pair()
         with theirs:
-            command = [sys.executable, "-E", "-c", _START.format(theirs.fileno()), *self.options, "--", *argv]
+            command = [sys.executable, "-E", "-c", _START.format(theirs.fileno()), *options, "--", *argv]
             program = Program(command, env=env, cwd=cwd, stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=[theirs.fileno()])
         controller = Controller(self.hooks, self.lock, ours)
         first = controller.begin()

@@ -25,6 +25,7 @@ from . import inherited, keeper, kernel, rights, users, view
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import NoReturn
 
     from .policy import Policy
@@ -32,10 +33,10 @@ if TYPE_CHECKING:
 _ROOM = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP
 
 
-def confine(policy: Policy) -> NoReturn:
+def confine(policy: Policy, words: Sequence[str]) -> NoReturn:
     """Run this noahpy anew as the guest's process, in namespaces as `policy` says, wait for it and end as it does.
 
-    CannotRun: the host does not allow it, or the tree can't be made.
+    `words` are more options for that one. CannotRun: the host does not allow it, or the tree can't be made.
     """
     policy.check()
     inherited.check_streams(policy.network)
@@ -53,11 +54,11 @@ def confine(policy: Policy) -> NoReturn:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         inherited.close_ways_out(policy.network, place)
         rights.keep_over_exec()
-        _start_anew(place)
+        _start_anew(place, words)
     keeper.keep(guest, init, line)
 
 
-def _start_anew(place: int) -> NoReturn:
+def _start_anew(place: int, more: Sequence[str]) -> NoReturn:
     """Execute noahpy again, now by a file that cannot be written to: the guest can open /proc/PID/exe of its processes."""
     program = os.path.realpath("/proc/self/exe")
     kernel.call("unshare", CLONE_NEWNS)
@@ -67,7 +68,7 @@ def _start_anew(place: int) -> NoReturn:
     os.set_inheritable(place, True)
     words = sys.orig_argv
     given = len(sys.argv) - 1
-    words = [sys.executable, *words[1 : len(words) - given], f"--inside={place}", *sys.argv[1:]]
+    words = [sys.executable, *words[1 : len(words) - given], f"--inside={place}", *more, *sys.argv[1:]]
     os.execv(program, words)
 
 
