@@ -78,9 +78,7 @@ class Controller:
         rooms = wire.ROOM, socket.CMSG_SPACE(_DESCRIPTOR.size) + socket.CMSG_SPACE(_CREDENTIALS.size)
         try:
             data, control, _, _ = self._announce.recvmsg(*rooms)
-        except (
-            ConnectionResetError
-        ):  # it has ended without having read all that it was told; what it has said comes next
+        except ConnectionResetError:  # it has ended without having read all that it was told; what it has said comes next
             data, control, _, _ = self._announce.recvmsg(*rooms)
         if not data:
             return None

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from .policy import Policy
 
+_LAUNCHED = sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1]  # the interpreter and what it runs, without arguments
 _ROOM = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP
 
 
@@ -65,10 +66,7 @@ def _start_anew(place: int) -> NoReturn:
     kernel.put_mount(kernel.copy_mount(program, deep=False), program)
     kernel.restrict_mount(program, MOUNT_ATTR_RDONLY, deep=False)
     os.set_inheritable(place, True)
-    words = sys.orig_argv
-    given = len(sys.argv) - 1
-    words = [sys.executable, *words[1 : len(words) - given], f"--inside={place}", *sys.argv[1:]]
-    os.execv(program, words)
+    os.execv(program, [sys.executable, *_LAUNCHED[1:], f"--inside={place}", *sys.argv[1:]])
 
 
 def join(place: int, policy: Policy) -> None:

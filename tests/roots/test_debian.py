@@ -47,8 +47,9 @@ def debian(packages: Path, noahpy: Noahpy, place: Path) -> Path:
     for package in packages.glob("*.deb"):
         with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE) as archive:
             subprocess.run(["tar", "-C", tree, "--keep-directory-symlink", "-xf", "-"], stdin=archive.stdout, check=True)
-    (tree / "usr/bin/sh").symlink_to("dash")
-    (tree / "usr/bin/awk").symlink_to("mawk")
+    for name, target in (("sh", "dash"), ("awk", "mawk")):
+        (tree / "usr/bin" / name).unlink(missing_ok=True)
+        (tree / "usr/bin" / name).symlink_to(target)
     for name in ("info", "updates"):
         (tree / "var/lib/dpkg" / name).mkdir(exist_ok=True)
     (tree / "var/lib/dpkg/status").touch()
