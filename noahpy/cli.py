@@ -59,6 +59,9 @@ ROOTS = (
     ("", "--hostname", "NAME", "what PROGRAM finds as the machine's name"),
     ("", "--read-only", "", "let nothing in the tree be changed"),
     ("", "--no-network", "", "no network but a loopback of PROGRAM's own"),
+    ("", "--memory", "SIZE", "512M, 2G: the most that all processes use together"),
+    ("", "--cpus", "N", "1.5: how many CPUs' time they use together"),
+    ("", "--processes", "N", "how many of them there are at a time"),
 )
 HOOKS = (
     ("", "--script", "FILE", "Python whose hooks see and change system calls"),

@@ -21,7 +21,7 @@ from linux_abi.uapi.clone import (
 )
 from linux_abi.uapi.mount import MOUNT_ATTR_RDONLY, MS_PRIVATE, MS_REC
 
-from . import inherited, keeper, kernel, rights, users, view
+from . import inherited, keeper, kernel, limits, rights, users, view
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,12 +41,16 @@ def confine(policy: Policy) -> NoReturn:
     policy.check()
     inherited.check_streams(policy.network)
     mapping = users.Mapping(policy)
+    group = limits.Group(policy)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
+        group.enter()
         users.separate(_ROOM | (0 if policy.network else CLONE_NEWNET), mapping)
         _ = "".encode("unicode_escape")  # an error's line may need it, when Python's files are out of reach
         init, place, line = keeper.start_init(lambda: view.build(policy))
     except BaseException:
+        group.leave()
+        group.remove()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         raise
     guest = os.fork()
@@ -55,7 +59,8 @@ def confine(policy: Policy) -> NoReturn:
         inherited.close_ways_out(policy.network, place)
         rights.keep_over_exec()
         _start_anew(place)
-    keeper.keep(guest, init, line)
+    group.leave()
+    keeper.keep(guest, init, line, group.remove)
 
 
 def _start_anew(place: int) -> NoReturn:

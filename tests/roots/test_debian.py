@@ -11,7 +11,10 @@ import pytest
 from tests.conftest import CACHE
 from tests.roots.conftest import IS_ROOT, USER, Noahpy
 
-PACKAGES = ["apt", "base-files", "base-passwd", "bash", "dash", "dpkg", "hello", "mawk"]
+# What to unpack; of the essential ones, on which nothing depends, those that the test needs.
+PACKAGES = """
+apt base-files base-passwd bash coreutils dash debianutils diffutils dpkg findutils grep gzip hello libc-bin mawk perl-base sed tar
+""".split()  # noqa: SIM905
 MERGED = ("bin", "lib", "lib64", "sbin")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NEEDED = ["libc6", "libgcc-s1", "dash", "base-passwd", "base-files", "dpkg"]
@@ -64,7 +67,7 @@ def debian(packages: Path, noahpy: Noahpy, place: Path) -> Path:
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_packages_are_installed(noahpy: Noahpy, debian: Path, packages: Path) -> None:
-    env = {"PATH": PATH, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8", "HOME": "/root"}
+    env = {"PATH": PATH, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C", "HOME": "/root"}
 
     def run(script: str) -> str:
         command = ["--root", debian, "--bind", f"{packages}:/packages:ro", "bash", "-c", script]
