@@ -13,7 +13,8 @@ from tests.roots.conftest import IS_ROOT, USER, Noahpy
 
 # What to unpack; of the essential ones, on which nothing depends, those that the test needs.
 PACKAGES = """
-apt base-files base-passwd bash coreutils dash debianutils diffutils dpkg findutils grep gzip hello libc-bin mawk perl-base sed tar
+apt base-files base-passwd bash coreutils dash debianutils diffutils dpkg findutils grep gzip hello libc-bin mawk perl-base
+sed tar
 """.split()  # noqa: SIM905
 MERGED = ("bin", "lib", "lib64", "sbin")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
