@@ -108,6 +108,17 @@ def test_without_its_clerk_the_program_goes_on(guest: Engine, calls: Path, tmp_p
     assert process.returncode == 0
 
 
+@pytest.mark.parametrize("options", [[], ["-s", "16384", "-y"]])
+def test_memory_that_holds_nonsense(traced: Callable[..., Result], compile_c: Callable[..., Path], options: list[str]) -> None:
+    source = HERE / "hostile.c"
+    result = traced(options, [compile_c(source)])
+    assert result.status == 0
+    lines = result.stderr.decode().splitlines()
+    told = [line.partition("(")[0] for line in lines]
+    made = [*re.findall(r"SYS_(\w+)", source.read_text()), "syscall_0x258", "exit_group", "+++ exited with 0 +++"]
+    assert told[-len(made) :] == made
+
+
 def holds(pid: str, path: Path) -> bool:
     try:
         return any(os.readlink(f"/proc/{pid}/fd/{fd}") == str(path) for fd in os.listdir(f"/proc/{pid}/fd"))
