@@ -16,7 +16,7 @@ COMPAT = $(BIN)/noahpy compat $(SUITE) --cache .cache/compat --expect tests/expe
 ASAN := .venv-asan
 
 .DELETE_ON_ERROR:
-.PHONY: help run build gen gen-check test test-all asan fuzz lab bench compat-busybox compat-coreutils compat-bash compat-python lint format clean always
+.PHONY: help run build gen gen-check test test-all asan fuzz lab bench apps compat-busybox compat-coreutils compat-bash compat-python lint format clean always
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -27,13 +27,15 @@ run: build ## make .venv, build, and run a real program in the VM
 
 build: $(VENV)/built ## bring .venv/bin/noahpy up to date
 
-gen: $(VENV)/base ## write what is generated: docs/syscalls.md, native/check_abi.c
+gen: $(VENV)/base ## write what is generated: docs/syscalls.md, docs/programs.md, native/check_abi.c
 	$(BIN)/python -m linux_abi.document >docs/syscalls.md
+	$(BIN)/python -m tests.apps --document >docs/programs.md
 	$(BIN)/python -m linux_abi.indexer >index.new && mv index.new linux_abi/index.py
 	$(BIN)/python -m linux_abi.uapi.check >native/check_abi.c
 
 gen-check: $(VENV)/base ## fail if `make gen` would change a file, or the system's headers say otherwise
 	$(BIN)/python -m linux_abi.document | diff -u docs/syscalls.md -
+	$(BIN)/python -m tests.apps --document | diff -u docs/programs.md -
 	$(BIN)/python -m linux_abi.indexer | diff -u linux_abi/index.py -
 	$(BIN)/python -m linux_abi.uapi.check | diff -u native/check_abi.c -
 	$(COMPILE) native/check_abi.c
@@ -41,7 +43,7 @@ gen-check: $(VENV)/base ## fail if `make gen` would change a file, or the system
 test: $(VENV)/tests ## all tests but the slow ones
 	$(PYTEST) -m 'not slow'
 
-test-all: $(VENV)/tests ## all tests
+test-all: $(VENV)/apps ## all tests
 	$(PYTEST)
 
 asan: ## guest tests with native/ under the address and undefined-behaviour sanitizers
@@ -57,6 +59,9 @@ lab: $(VENV)/tests ## tests on AMD's SVM, emulated by QEMU (QUICK=1: a part; LAB
 
 bench: $(VENV)/tests ## time noahpy against the host itself (BENCH="--json FILE")
 	$(BIN)/python -m tests.bench $(BENCH)
+
+apps: $(VENV)/apps ## real programs, natively and in noahpy, in a table (APPS="redis nginx": only these)
+	$(BIN)/python -m tests.apps $(APPS)
 
 compat-busybox: $(VENV)/tests ## busybox's own test suite, natively and in noahpy, --no-fast too (QUICK=1: without two cases of ten minutes)
 	$(COMPAT) --both $(if $(QUICK),--quick,--timeout 3600)
@@ -97,6 +102,10 @@ $(VENV)/built: $(VENV)/base $(NATIVE) native/build.py pyproject.toml noahpy/bin/
 $(VENV)/tests: $(VENV)/built tests/packages.txt tests/requirements.txt .cache/busybox-static
 	@.ci/system $$(grep -v '^#' tests/packages.txt)
 	$(PIP) --requirement tests/requirements.txt
+	@touch $@
+
+$(VENV)/apps: $(VENV)/tests $(wildcard tests/apps/*.sh)
+	@.ci/system $$($(BIN)/python -m tests.apps --packages)
 	@touch $@
 
 $(VENV)/linters: $(VENV)/tests

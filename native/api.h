@@ -288,7 +288,7 @@ int measure(int what, int ledger, int ask, int answer, int trace);
 /* ---- Watching: records of system calls (watch.c, docs/tracing.md) ------------------------------------------------------ */
 
 enum { RECORD_BORN, RECORD_BEGIN, RECORD_END, RECORD_SIGNAL, RECORD_ACTION, RECORD_THREAD_ENDED, RECORD_ENDED };
-enum { SERVED_C, SERVED_PYTHON };
+enum { SERVED_C, SERVED_PYTHON, SERVED_GUEST, SERVED_PLACES };
 enum { LANES = 1024, LANE_SIZE = 1 << 18, RECORD_MAX = 1 << 16 };
 /* What has happened in a thread. After it: of a call's beginning its six arguments, of a signal its siginfo; then the parts. */
 struct watch_record {
@@ -347,7 +347,7 @@ struct count_process {
     uint64_t host_ns;
     int32_t status; /* as of wait(2) */
     char program[484];
-    struct count_call call[2][COUNT_CALLS]; /* SERVED_..., number; the last number is all that there are not */
+    struct count_call call[SERVED_PLACES][COUNT_CALLS]; /* SERVED_..., number; the last number is all that there are not */
 };
 /* In memory that a tree's processes share: a file with holes. */
 struct counts {

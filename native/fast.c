@@ -156,7 +156,7 @@ uint64_t *fast_actions(void) {
     return (uint64_t *)actions_;
 }
 
-bool fast_sigaction_inside(void) { return own_calls_ && alone_ && !table_[SYS_rt_sigaction].watched && !watch_on(); }
+bool fast_sigaction_inside(void) { return own_calls_ && alone_ && !table_[SYS_rt_sigaction].watched && !watch_records(); }
 
 static bool finish_sigaction(struct vcpu *cpu) {
     struct registers *r = cpu->regs;
@@ -345,7 +345,7 @@ bool fast_finish(struct vcpu *cpu) {
         return false;
     }
     r->rax = (uint64_t)result;
-    if (engine_->learn && !table_[number].count && !watch_on()) engine_->learn(cpu, number, (uint64_t)result);
+    if (engine_->learn && !table_[number].count && !watch_records()) engine_->learn(cpu, number, (uint64_t)result);
     if (result == -EINTR) cpu->number = (int)number; /* whether it is made again is Python's to say */
     table_[number].finished++;
     return true;

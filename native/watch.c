@@ -19,10 +19,10 @@
 #include "count.h"
 #include "hidden.h"
 
-enum { CALLS = 512, ARGUMENTS = 6, SIGNALS = 64, CLERK_LATE_MS = 200, VECTORS_MOST = 32 };
+enum { CALLS = 512, ARGUMENTS = 6, SIGNALS = 64, CLERK_LATE_MS = 200, VECTORS_MOST = 32, COUNT_MOST = 1 << 20 };
 _Static_assert(sizeof(siginfo_t) == 128, "RECORD_SIGNAL carries the kernel's");
 
-bool watching_;
+bool watching_, recording_;
 
 static struct ring *ring_;
 static int wake_ = -1;
@@ -61,6 +61,7 @@ int watch(int ring, int wake) {
 }
 
 int watch_call(int number, const struct watch_item *items, unsigned count) {
+    recording_ = true;
     if (number < 0) {
         others_wanted_ = true;
         return 0;
@@ -169,12 +170,20 @@ static void part_done(int argument, size_t size) {
     record()->parts++;
 }
 
-/* False: it can't be read. */
+/* False: it can't be read, or there is no room. */
 static bool take_bytes(int argument, uint64_t gva, size_t size) {
     void *to = part_room(&size);
-    if (!to || !gva) return false;
-    if (window_read(to, gva, size) < size) return false;
+    if (!to || !gva || window_read(to, gva, size) < size) return false;
     part_done(argument, size);
+    return true;
+}
+
+/* The same where parts are told by their places: what can't be read is empty. */
+static bool take_in_place(int argument, uint64_t gva, size_t size) {
+    size_t none = 0;
+    if (take_bytes(argument, gva, size)) return true;
+    if (!part_room(&none)) return false;
+    part_done(argument, 0);
     return true;
 }
 
@@ -193,7 +202,7 @@ static void take_strings(int argument, uint64_t gva, size_t most) {
 /* How many pointers there are before the NULL. */
 static void take_count(int argument, uint64_t gva) {
     uint64_t string = 0, count = 0;
-    while (window_read(&string, gva + 8 * count, sizeof string) == sizeof string && string) count++;
+    while (count < COUNT_MOST && window_read(&string, gva + 8 * count, sizeof string) == sizeof string && string) count++;
     size_t size = sizeof count;
     void *to = part_room(&size);
     if (string || size < sizeof count || !gva) return;
@@ -209,7 +218,7 @@ static void take_vectors(int argument, uint64_t gva, uint64_t count, size_t most
     for (uint64_t i = 0; i < count && window_read(&vector, gva + i * sizeof vector, sizeof vector) == sizeof vector; i++) {
         uint64_t size = vector.iov_len < filled ? vector.iov_len : filled;
         filled -= size;
-        if (!take_bytes(argument, (uint64_t)vector.iov_base, size < most ? size : most)) part_done(argument, 0);
+        if (!take_in_place(argument, (uint64_t)vector.iov_base, size < most ? size : most)) return;
     }
 }
 
@@ -221,8 +230,8 @@ static void take_messages(const struct watch_item *w, uint64_t gva, uint64_t cou
         if (!take_bytes(w->argument, gva, w->size) || window_read(&message, gva, sizeof message) < sizeof message) return;
         uint32_t sent = 0, name = message.msg_namelen < 128 ? message.msg_namelen : 128;
         size_t control = message.msg_controllen < 1024 ? message.msg_controllen : 1024;
-        if (!take_bytes(w->argument, (uint64_t)message.msg_name, name)) part_done(w->argument, 0);
-        if (!take_bytes(w->argument, (uint64_t)message.msg_control, control)) part_done(w->argument, 0);
+        if (!take_in_place(w->argument, (uint64_t)message.msg_name, name)) return;
+        if (!take_in_place(w->argument, (uint64_t)message.msg_control, control)) return;
         if (w->size > sizeof message) window_read(&sent, gva + sizeof message, sizeof sent);
         uint64_t bytes = w->at == WATCH_BEGIN ? ~0ull : w->size > sizeof message ? sent : (uint64_t)filled;
         take_vectors(w->argument, (uint64_t)message.msg_iov, message.msg_iovlen, w->most, bytes);

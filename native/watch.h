@@ -4,6 +4,8 @@
 
 extern bool watching_;
 static inline bool watch_on(void) { return __builtin_expect(watching_, 0); }
+extern bool recording_;
+static inline bool watch_records(void) { return __builtin_expect(recording_, 0); } /* each call is to be seen when it is made */
 
 void watch_enter(void);                         /* a guest's CPU is about to run */
 void watch_left(const struct vcpu *, int exit); /* it has stopped */

@@ -59,6 +59,9 @@ ROOTS = (
     ("", "--hostname", "NAME", "what PROGRAM finds as the machine's name"),
     ("", "--read-only", "", "let nothing in the tree be changed"),
     ("", "--no-network", "", "no network but a loopback of PROGRAM's own"),
+    ("", "--memory", "SIZE", "512M, 2G: the most that all processes use together"),
+    ("", "--cpus", "N", "1.5: how many CPUs' time they use together"),
+    ("", "--processes", "N", "how many of them there are at a time"),
 )
 HOOKS = (
     ("", "--script", "FILE", "Python whose hooks see and change system calls"),
@@ -126,6 +129,7 @@ class Options:
         self.trace = False
         self.coverage = ""
         self.output = ""
+        self._out = -1  # the file of that name, once it is open
         self.tracing: list[tuple[str, str]] = []  # those of TRACING that were given
         self.strace: StraceOptions | None = None  # what they mean
         self.script = ""
@@ -173,6 +177,14 @@ class Options:
         self.policy = self.policy or Policy()
         self.policy.set(option, value)
 
+    def out(self) -> int:
+        """The file of -o, emptied, or stderr."""
+        if self._out < 0:
+            from .clerk import output
+
+            self._out = output(self.output)
+        return self._out
+
     def measures(self) -> bool:
         """Whether it is to be told what the program executes."""
         return bool(self.counts or self.trace or self.coverage)
@@ -185,6 +197,8 @@ class Options:
             raise _usage("--coverage needs -o FILE")
         if self.output and not self.measures() and not self.tracing:
             raise _usage("-o FILE needs --strace, --count, --trace, --coverage or --count-instructions")
+        if self.policy and self.measures():
+            raise _usage("--count-instructions, --trace and --coverage know no trees: leave out --root and the like")
         if not self.tracing:
             return
         if not {"--strace", "--count"} & {option for option, _ in self.tracing}:
@@ -267,6 +281,8 @@ def _enter(policy: Policy, options: Options) -> None:
 
     if not image.used():
         image.import_all()
+    if options.strace:
+        options.out()
     kvm.open_engine(options.engine, quiet=options.quiet)
     roots.join(options.inside, policy)
 
@@ -282,7 +298,7 @@ def _run(program: bytes, argv: list[bytes], envp: list[bytes], options: Options)
         if options.strace:
             from . import strace
 
-            strace.begin(options.strace, options.output, program, argv, envp)
+            strace.begin(options.strace, options.out(), program, argv, envp)
         run.start(program, argv, envp, options)
     except LinuxError as error:
         why = getattr(error, "explanation", None) or os.strerror(error.errno)

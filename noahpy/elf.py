@@ -61,7 +61,9 @@ class Elf:
         """`head` is what `read_head(fd)` gave. Raises BadElf, or OSError when the file can't be read."""
         if head[:4] != b"\x7fELF":
             raise BadElf("not an ELF file")
-        kind, machine, _, entry, phoff, _, _, _, phentsize, phnum = _HEADER.unpack_from(head.ljust(_HEADER.size, b"\0"))
+        if len(head) < _HEADER.size:
+            raise BadElf("truncated ELF header")
+        kind, machine, _, entry, phoff, _, _, _, phentsize, phnum = _HEADER.unpack_from(head)
         if machine != EM_X86_64:
             raise BadElf(_wrong_machine(head))
         if kind not in (ET_EXEC, ET_DYN):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.util import find_spec
 
 from .errors import CannotRun
 
@@ -42,10 +43,14 @@ def _read(path: str) -> list[dict[str, Any]]:
 def _draw(processes: list[dict[str, Any]], path: str) -> None:
     if not path.endswith((".svg", ".png")):
         raise CannotRun(f"{path}: pictures are .svg or .png")
+    if find_spec("matplotlib") is None:
+        raise CannotRun("pictures need the Python package matplotlib: python -m pip install matplotlib")
     try:
-        from matplotlib.figure import Figure  # type: ignore[import-not-found, unused-ignore]
-    except ImportError as error:
-        raise CannotRun("pictures need the Python package matplotlib: python -m pip install matplotlib") from error
+        file = open(path, "wb")  # noqa: SIM115  closed when it is drawn
+    except OSError as error:
+        raise CannotRun(f"{path}: {error.strerror}") from error
+    from matplotlib.figure import Figure  # type: ignore[import-not-found, unused-ignore]
+
     from .strace.table import PLACES, duration, sums
 
     figure = Figure(figsize=(12, 9), layout="constrained")
@@ -67,7 +72,5 @@ def _draw(processes: list[dict[str, Any]], path: str) -> None:
     served = {f"served in {place}": sum(call.calls[place] for call in sums(processes)) for place in PLACES}
     where.bar([f"{name}\n{duration(round(1e9 * s))}" for name, s in parts.items()], list(parts.values()))
     where.set(title=", ".join(f"{n} {name}" for name, n in served.items()), ylabel="seconds")
-    try:
-        figure.savefig(path)
-    except OSError as error:
-        raise CannotRun(f"{path}: {error.strerror}") from error
+    with file:
+        figure.savefig(file, format=path[-3:])

@@ -21,7 +21,7 @@ from linux_abi.uapi.clone import (
 )
 from linux_abi.uapi.mount import MOUNT_ATTR_RDONLY, MS_PRIVATE, MS_REC
 
-from . import inherited, keeper, kernel, rights, users, view
+from . import inherited, keeper, kernel, limits, rights, users, view
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from .policy import Policy
 
+_LAUNCHED = sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1]  # the interpreter and what it runs, without arguments
 _ROOM = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP
 
 
@@ -41,12 +42,16 @@ def confine(policy: Policy, words: Sequence[str]) -> NoReturn:
     policy.check()
     inherited.check_streams(policy.network)
     mapping = users.Mapping(policy)
+    group = limits.Group(policy)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
+        group.enter()
         users.separate(_ROOM | (0 if policy.network else CLONE_NEWNET), mapping)
         _ = "".encode("unicode_escape")  # an error's line may need it, when Python's files are out of reach
         init, place, line = keeper.start_init(lambda: view.build(policy))
     except BaseException:
+        group.leave()
+        group.remove()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         raise
     guest = os.fork()
@@ -55,7 +60,8 @@ def confine(policy: Policy, words: Sequence[str]) -> NoReturn:
         inherited.close_ways_out(policy.network, place)
         rights.keep_over_exec()
         _start_anew(place, words)
-    keeper.keep(guest, init, line)
+    group.leave()
+    keeper.keep(guest, init, line, group.remove)
 
 
 def _start_anew(place: int, more: Sequence[str]) -> NoReturn:
@@ -66,10 +72,7 @@ def _start_anew(place: int, more: Sequence[str]) -> NoReturn:
     kernel.put_mount(kernel.copy_mount(program, deep=False), program)
     kernel.restrict_mount(program, MOUNT_ATTR_RDONLY, deep=False)
     os.set_inheritable(place, True)
-    words = sys.orig_argv
-    given = len(sys.argv) - 1
-    words = [sys.executable, *words[1 : len(words) - given], f"--inside={place}", *more, *sys.argv[1:]]
-    os.execv(program, words)
+    os.execv(program, [sys.executable, *_LAUNCHED[1:], f"--inside={place}", *more, *sys.argv[1:]])
 
 
 def join(place: int, policy: Policy) -> None:

@@ -86,14 +86,28 @@ _X86_64 = 0xC000003E  # AUDIT_ARCH_X86_64
 _X32 = 0x40000000  # __X32_SYSCALL_BIT
 
 
+# Calls that give a file away: which arguments are the user and the group.
+_CHOWN = {"chown": (1, 2), "fchown": (1, 2), "lchown": (1, 2), "fchownat": (2, 3)}
+_UNCHANGED = 0xFFFFFFFF
+
+
 def filter_calls(network: bool) -> None:
-    """Refuse, from now on, what leads around the tree or to the host's kernel; the process must have no_new_privs."""
-    code = b"".join(_program(network))
+    """Refuse, from now on, what leads around the tree or to the host's kernel; the process must have no_new_privs.
+
+    Where the tree's root is the only user that there is, giving files to others succeeds, and they stay root's.
+    """
+    code = b"".join(_program(network, _is_alone()))
     program = SockFprog(len=len(code) // _INSTRUCTION.size, filter=kvm.host().address_of(code))
     kernel.call("seccomp", SECCOMP_SET_MODE_FILTER, 0, bytes(program))
 
 
-def _program(network: bool) -> list[bytes]:
+def _is_alone() -> bool:
+    with open("/proc/self/uid_map", "rb") as file:
+        inside, _, count = file.read().split()[:3]
+    return (inside, count) == (b"0", b"1")
+
+
+def _program(network: bool, alone: bool) -> list[bytes]:
     def answer(errno: int) -> bytes:
         return _INSTRUCTION.pack(_RETURN, 0, 0, SECCOMP_RET_ERRNO | errno)
 
@@ -117,6 +131,12 @@ def _program(network: bool) -> list[bytes]:
         for family in _FAMILIES:
             families += unless(_EQUAL, family, [allow])
         program += unless(_EQUAL, NUMBERS["socket"], [*families, answer(EAFNOSUPPORT)])
+    for name, arguments in _CHOWN.items() if alone else ():
+        giving = []
+        for argument in arguments:
+            known = [_INSTRUCTION.pack(_EQUAL, 2, 0, 0), _INSTRUCTION.pack(_EQUAL, 1, 0, _UNCHANGED)]
+            giving += [load(_FIRST + 8 * argument), *known, answer(0)]
+        program += unless(_EQUAL, NUMBERS[name], [*giving, allow])
     for name in _DENIED:
         program += unless(_EQUAL, NUMBERS[name], [answer(EPERM)])
     return [*program, allow]

@@ -98,8 +98,8 @@ def _init(build: Callable[[], None], line: socket) -> NoReturn:
 # ---- The keeper ----
 
 
-def keep(guest: int, init: int, line: socket) -> NoReturn:
-    """Wait for the guest, and be seen by others as it would be. All signals are blocked."""
+def keep(guest: int, init: int, line: socket, end: Callable[[], None]) -> NoReturn:
+    """Wait for the guest, be seen by others as it would be, and call `end` at its end. All signals are blocked."""
     terminal = next((os.dup(fd) for fd in range(3) if os.isatty(fd)), -1)
     null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
     for fd in range(3):  # others see the end of a pipe when the guest has closed it
@@ -111,15 +111,16 @@ def keep(guest: int, init: int, line: socket) -> NoReturn:
                 os.close(int(name))
             except OSError:
                 continue
-    _Keeper(guest, init, line, terminal).serve()
+    _Keeper(guest, init, line, terminal, end).serve()
 
 
 class _Keeper:
-    def __init__(self, guest: int, init: int, line: socket, terminal: int) -> None:
+    def __init__(self, guest: int, init: int, line: socket, terminal: int, end: Callable[[], None]) -> None:
         self.guest = guest
         self.init = init
         self.line = line
         self.terminal = terminal
+        self.end = end
         self.in_front = self._front() == os.getpgrp()
 
     def serve(self) -> NoReturn:
@@ -168,6 +169,7 @@ class _Keeper:
             return
         os.kill(self.init, signal.SIGKILL)  # which kills what is left
         os.waitpid(self.init, 0)
+        self.end()
         if self.in_front and self._front() not in (-1, os.getpgrp()):
             os.tcsetpgrp(self.terminal, os.getpgrp())
         if os.WIFSIGNALED(status):

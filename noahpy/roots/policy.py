@@ -6,6 +6,7 @@ import os
 from stat import S_ISDIR, S_ISREG
 
 from ..errors import CannotRun
+from . import limits
 
 MEMORY = "memory"  # of --overlay: changes are kept in memory, and gone at the end
 _HOST_NAME_MAX = 64
@@ -30,7 +31,7 @@ class Bind:
 class Policy:
     """The options of docs/roots.md. Nothing is looked at before `check`."""
 
-    __slots__ = ("root", "binds", "overlay", "user", "hostname", "read_only", "network")
+    __slots__ = ("root", "binds", "overlay", "user", "hostname", "read_only", "network", "memory", "cpus", "processes")
 
     def __init__(self) -> None:
         self.root = ""  # the host's own tree
@@ -40,6 +41,9 @@ class Policy:
         self.hostname = ""
         self.read_only = False
         self.network = True
+        self.memory = 0  # bytes; 0: no limit, as of the next two
+        self.cpus = 0.0
+        self.processes = 0
 
     def set(self, option: str, value: str) -> None:
         """Take over one option of the command line. CannotRun: its value is none."""
@@ -49,6 +53,12 @@ class Policy:
             self.read_only = True
         elif option == "--no-network":
             self.network = False
+        elif option == "--memory":
+            self.memory = limits.size(option, value)
+        elif option == "--cpus":
+            self.cpus = limits.number(option, value)
+        elif option == "--processes":
+            self.processes = int(limits.number(option, value, whole=True))
         else:
             name = option[2:]
             if not value:

@@ -9,7 +9,7 @@ from linux_abi.show.text import quoted
 from linux_abi.syscall import Declarations
 
 from .._native import ffi, lib
-from ..clerk import make, no_stream, output
+from ..clerk import make, no_stream
 from ..errors import CannotRun
 from .clerk import Clerk
 from .items import items
@@ -22,11 +22,10 @@ from .sums import Sums
 _MOST_STRINGS = 32
 
 
-def begin(options: Options, path: str, program: bytes, argv: list[bytes], envp: list[bytes]) -> None:
-    """Make the clerk and tell C, before there is an engine, what to record. CannotRun: it can't be."""
+def begin(options: Options, out: int, program: bytes, argv: list[bytes], envp: list[bytes]) -> None:
+    """Make the clerk and tell C, before there is an engine, what to record; it goes to `out`. CannotRun: it can't be."""
     what = "--count" if options.counts else "--strace"
     try:
-        out = output(path)
         ring = no_stream(os.memfd_create("noahpy-ring"))
         os.ftruncate(ring, ffi.sizeof("struct ring"))
         calls, wake = [no_stream(end.detach()) for end in socket.socketpair()]

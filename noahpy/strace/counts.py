@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Process = dict[str, Any]
 
-PLACES = {"C": lib.SERVED_C, "Python": lib.SERVED_PYTHON}
+PLACES = {"guest": lib.SERVED_GUEST, "C": lib.SERVED_C, "Python": lib.SERVED_PYTHON}
 _EXITS = {"syscall": lib.EXIT_SYSCALL, "fault": lib.EXIT_FAULT, "signal": lib.EXIT_SIGNAL, "memory": lib.EXIT_MEMORY}
 _SECOND = 1e9
 _SIZE = ffi.sizeof("struct count_process")

@@ -95,8 +95,9 @@ class Lines:
         tasks, handlers = self.tasks, self._handlers
         for record in records:
             task = tasks.get(record.tid)
-            if task is None:
-                task = self._adopt(record)
+            if task is None and record.kind != lib.RECORD_BORN:
+                continue  # a thread that has run on after its process's end was told
+            task = task or self._adopt(record)
             if task.came:
                 self._back(task, task.came, interrupted=record.kind == lib.RECORD_SIGNAL)
             handlers[record.kind](record, task)

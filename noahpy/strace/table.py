@@ -8,9 +8,10 @@ if TYPE_CHECKING:
 
     from .counts import Process
 
-PLACES = ("C", "Python")
-_HEAD = f"{'% time':>6} {'seconds':>11} {'usecs/call':>11} {'calls':>9} {'errors':>9} {'in C':>9} {'in Python':>9} syscall"
-_RULE = " ".join(["-" * n for n in (6, 11, 11, 9, 9, 9, 9, 16)])
+PLACES = ("guest", "C", "Python")
+_COLUMNS = {"% time": 6, "seconds": 11, "usecs/call": 11, "calls": 9, "errors": 9, **{f"in {place}": 9 for place in PLACES}}
+_HEAD = " ".join([*(f"{name:>{width}}" for name, width in _COLUMNS.items()), "syscall"])
+_RULE = " ".join("-" * width for width in (*_COLUMNS.values(), 16))
 _MICROSECOND = 1e6
 _BAR = 40
 
@@ -67,7 +68,8 @@ def _row(call: Call, seconds: float) -> str:
     share = 100 * call.seconds / seconds if seconds else 0.0
     each = round(_MICROSECOND * call.seconds / call.all) if call.all else 0
     row = f"{share:6.2f} {call.seconds:11.6f} {each:11} {call.all:9} {call.errors or '':>9}"
-    return f"{row} {call.calls['C'] or '':>9} {call.calls['Python'] or '':>9} {call.name}"
+    places = [f"{call.calls[place] or '':>9}" for place in PLACES]
+    return f"{row} {' '.join(places)} {call.name}"
 
 
 def tree(processes: list[Process]) -> str:

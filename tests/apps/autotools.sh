@@ -1,4 +1,5 @@
 # A package is configured, built, tested and installed as its INSTALL says.
+# Slow.
 cp -a "$HELLO" hello
 cd hello
 ./configure --prefix="$PWD/../installed"

@@ -87,6 +87,17 @@ def test_what_is_left_behind_is_killed(sh: Sh, place: Path) -> None:
     assert sh("sleep 1000 & (setsid sleep 1000 &) ; echo done") == "done\n"
 
 
+def test_what_is_traced_is_told_outside(noahpy: Noahpy, tree: Path, place: Path) -> None:
+    result = noahpy.run(["--root", tree, "--strace", "-o", place / "calls", "cat", "/etc/text"])
+    assert result == Result(0, b"text\n", b"")
+    calls = (place / "calls").read_text()
+    assert 'execve("/bin/cat", ["cat", "/etc/text"]' in calls
+    assert 'open("/etc/text", O_RDONLY' in calls or 'openat(AT_FDCWD, "/etc/text", O_RDONLY' in calls
+    assert sorted(os.listdir(tree / "etc")) == ["group", "passwd", "text"]
+    refused = noahpy.run(["--root", tree, "--count-instructions", "true"])
+    assert refused.status == 125 and b"know no trees" in refused.stderr
+
+
 # ---- --bind ----
 
 

@@ -19,7 +19,7 @@ def session() -> list[tuple[str, str]]:
 
 def plain(output: str) -> str:
     """Without numbers that are others each time."""
-    output = re.sub(r'"registers": \[.*?\]', '"registers": []', re.sub(r" +", " ", output))
+    output = re.sub(r'"registers": \[.*?\]', '"registers": []', re.sub(r"(?m)^ +| +(?= )", "", output))
     output = re.sub(r"0x[0-9a-f]{5,}|\d+\.\d+(e-\d+)?|\d+e-\d+|\b\d{2,}\b", "N", output)
     return re.sub(r"N N \d+(?= \d+ \d+ (write|total)\n)", "N N N", output)  # microseconds of a call
 
