@@ -23,9 +23,7 @@ _CLASSES: dict[str, tuple[str, ...] | type[types.Arg]] = {
     "clock": ("time",),
     "time": ("time",),
 }
-
-
-_MOST = 0xFFFFFFFF
+_MOST = 0xFFFFFFFF  # the largest number of a call
 
 
 class UnknownName(ValueError):

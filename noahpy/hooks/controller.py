@@ -157,6 +157,7 @@ class Controller:
             thread.say(wire.DIE)
 
     def _serve_call(self, thread: Thread, call: Call) -> None:
+        usual = call.result
         for hook in self._hooks.of(call.number, after=call.is_made):
             try:
                 self._ask(hook, call)
@@ -165,7 +166,7 @@ class Controller:
             if call.result is not None and not call.is_made:
                 break
         delay = int(call.waits * 1e9)
-        if call.result is not None:
+        if call.result != usual and call.result is not None:
             thread.say(wire.INSTEAD, delay, call.result & _M64)
         else:
             thread.say(wire.GO_ON, delay, 0, wire.WORDS.pack(*call.args.words))

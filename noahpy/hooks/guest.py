@@ -22,6 +22,8 @@ from . import wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from linux_abi.syscall import Entry
     from linux_abi.task import Task
 
@@ -63,7 +65,7 @@ class Watch(Once):
     def thread_started(self, task: Task) -> None:
         if self._place < 0:  # the first one of all
             self._place = lib.hidden_keep(self._announce)
-            self._channel(task)
+            self._reach(task)
             self._first = os.getpid()
             if "end" in self._events:
                 lib.fast_linger(self._first)
@@ -77,9 +79,9 @@ class Watch(Once):
 
     def executed(self, task: Task) -> None:
         self._areas.clear()
-        for channel in self._channels.values():
-            channel.area = 0
-            channel.renamed()
+        if task in self._channels:
+            self._channels[task].area = 0
+            self._reach(task, Channel.renamed)
         self._tell(task, "exec")
 
     def born(self, task: Task) -> None:
@@ -133,13 +135,16 @@ class Watch(Once):
         return result if other is None else other
 
     def _ask(self, task: Task, what: bytes, number: int, result: int) -> Answer:
-        if self._gone:
-            return Answer()
-        try:
-            return self._channel(task).tell(what, number, result)
-        except Lost as error:
-            self._lose(task, error)
-            return Answer()
+        return self._reach(task, lambda channel: channel.tell(what, number, result)) or Answer()
+
+    def _reach(self, task: Task, use: Callable[[Channel], Answer | None] = lambda _: None) -> Answer | None:
+        """Use the thread's connection, if the hooks' process is there."""
+        if not self._gone:
+            try:
+                return use(self._channel(task))
+            except Lost as error:
+                self._lose(task, error)
+        return None
 
     def _forking(self, entry: Entry) -> Entry:
         """The child announces itself, as soon as it can."""
@@ -148,7 +153,7 @@ class Watch(Once):
             births = self._births
             result = entry(task, regs)
             if births != self._births:
-                self._channel(task)
+                self._reach(task)
                 self._tell(task, "fork", os.getppid())
             return result
 
@@ -216,7 +221,10 @@ class Channel:
             task.mm.write(a, data)
         elif said == wire.PLACE:
             if not self.area:
-                self.area = self._areas.pop() if self._areas else task.mm.mmap(0, wire.AREA, _PROT, _MAP, -1, 0)
+                area = self._areas.pop() if self._areas else task.mm.mmap(0, wire.AREA, _PROT, _MAP, -1, 0)
+                if area < 0:
+                    raise LinuxError(-area)
+                self.area = area
             return self.area.to_bytes(8, "little")
         elif said == wire.REGISTER:
             task.cpu.regs[a] = b

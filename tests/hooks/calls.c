@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -128,7 +129,7 @@ static void jumps(int count) {
     printf("jumps %d\n", alarms);
 }
 
-/* A read(2) that signals come in between before there is something to read. */
+/* A readv(2) that signals come in between before there is something to read. */
 static int waits_end, waits_wanted;
 static void on_wait(int number) {
     (void)number;
@@ -138,14 +139,14 @@ static void waits(int count) {
     struct sigaction action = {.sa_handler = on_wait, .sa_flags = SA_RESTART};
     struct itimerval often = {{0, 20000}, {0, 20000}}, never = {{0, 0}, {0, 0}};
     int pipes[2];
-    char byte;
+    char byte = 0;
     pipe(pipes);
     waits_end = pipes[1], waits_wanted = count;
     sigaction(SIGALRM, &action, NULL);
     setitimer(ITIMER_REAL, &often, NULL);
-    ssize_t size = read(pipes[0], &byte, 1);
+    ssize_t size = readv(pipes[0], &(struct iovec){&byte, 1}, 1);
     setitimer(ITIMER_REAL, &never, NULL);
-    printf("waits %zd\n", size);
+    printf("waits %zd %c\n", size, byte);
 }
 
 /* Registers that Linux promises to keep, around a call whose arguments a hook changes. */
