@@ -215,7 +215,7 @@ class IoVec(Ptr):
     kind = IOVEC
 
 
-class FutexTimeout(Ptr):
+class FutexTimeout(ULong):
     """A `struct timespec` where futex(2)'s operation, its second argument, waits; else a number."""
 
     kind = FUTEX
