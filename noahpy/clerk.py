@@ -5,11 +5,11 @@ Not imported unless asked for (docs/measuring.md, M5; docs/tracing.md).
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # not signal, which imports enum
 import os
 from fcntl import F_DUPFD_CLOEXEC, fcntl
 
 from linux_abi.uapi.prctl import PR_GET_CHILD_SUBREAPER, PR_SET_NAME
-from linux_abi.uapi.wait import __WALL as WALL
 from linux_abi.uapi.x86_64 import NUMBERS
 
 from ._native import ffi, lib
@@ -46,16 +46,31 @@ def make(work: Callable[[], None], kept: set[int]) -> None:
     It holds nothing of the guest's but `kept` and stderr.
     """
     orphan = not _adopts_orphans()
-    pid = _clone()
-    if pid == 0:
-        try:
-            if orphan and _clone():
-                os._exit(0)
-        except OSError as error:
-            os._exit(error.errno or 1)
-        _work(work, {1, 2, *kept})
-    if orphan and (status := os.waitpid(pid, WALL)[1]):
-        raise OSError(status >> 8, os.strerror(status >> 8))
+    failure, said = map(no_stream, os.pipe())
+    before = _signal.signal(_signal.SIGCHLD, _signal.SIG_IGN)  # or getrusage(2) would count the orphan's parent
+    try:
+        pid = _clone(_signal.SIGCHLD if orphan else 0)
+        if pid == 0:
+            _begin(work, kept, orphan, said)
+        os.close(said)
+        errno = int.from_bytes(os.read(failure, 1), "little")
+        if orphan:
+            _wait_for(pid)
+    finally:
+        _signal.signal(_signal.SIGCHLD, before)
+    os.close(failure)
+    if errno:
+        raise OSError(errno, os.strerror(errno))
+
+
+def _begin(work: Callable[[], None], kept: set[int], orphan: bool, said: int) -> NoReturn:
+    try:
+        if orphan and _clone(0):
+            os._exit(0)
+    except OSError as error:
+        os.write(said, bytes([error.errno or 1]))
+        os._exit(1)
+    _work(work, {1, 2, *kept})
 
 
 def say(text: str) -> None:
@@ -83,9 +98,17 @@ def _adopts_orphans() -> bool:
     return bool(answer[0]) or os.getpid() == 1
 
 
-def _clone() -> int:
-    """fork(2), but the child's end sends no signal."""
-    pid: int = lib.host_syscall_now(NUMBERS["clone"], 0, 0, 0, 0, 0, 0)
+def _wait_for(pid: int) -> None:
+    """Until a child whose end is ignored is gone."""
+    try:
+        os.waitpid(pid, 0)
+    except ChildProcessError:
+        pass
+
+
+def _clone(signal: int) -> int:
+    """fork(2), but the child's end sends `signal`."""
+    pid: int = lib.host_syscall_now(NUMBERS["clone"], signal, 0, 0, 0, 0, 0)
     if pid < 0:
         raise OSError(-pid, os.strerror(-pid))
     return pid
@@ -109,13 +132,13 @@ def _work(work: Callable[[], None], kept: set[int]) -> NoReturn:
 
 def _leave(kept: set[int]) -> None:
     """Hold nothing of the guest's: its terminal, its directory, its descriptors but `kept`."""
-    import _signal  # type: ignore[import-not-found]  # not signal, which imports enum
     import gc
 
     os.setsid()
     name = ffi.from_buffer(b"noahpy-clerk\0")
     lib.host_syscall_now(NUMBERS["prctl"], PR_SET_NAME, ffi.cast("long", name), 0, 0, 0, 0)
-    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    for number in (_signal.SIGINT, _signal.SIGCHLD):
+        _signal.signal(number, _signal.SIG_DFL)
     gc.enable()
     for fd in map(int, os.listdir("/proc/self/fd")):
         if fd not in kept:
