@@ -154,13 +154,10 @@ static void publish(void) {
 
 /* ---- what arguments point to ---- */
 
-/* Room for a part's data in the record, at most *size bytes, or NULL. */
-static void *part_room(size_t *size) {
-    size_t left = RECORD_MAX - record()->size;
-    if (left < sizeof(struct watch_part) + 8) return NULL;
-    left -= sizeof(struct watch_part);
-    if (*size > left) *size = left & ~7ul;
-    return (uint8_t *)record() + record()->size + sizeof(struct watch_part);
+/* Room for a part of `size` bytes in the record, or NULL. */
+static void *part_room(size_t size) {
+    size_t used = record()->size + sizeof(struct watch_part);
+    return size <= RECORD_MAX && used + (size + 7) / 8 * 8 <= RECORD_MAX ? (uint8_t *)record() + used : NULL;
 }
 
 static void part_done(int argument, size_t size) {
@@ -172,7 +169,7 @@ static void part_done(int argument, size_t size) {
 
 /* False: it can't be read, or there is no room. */
 static bool take_bytes(int argument, uint64_t gva, size_t size) {
-    void *to = part_room(&size);
+    void *to = part_room(size);
     if (!to || !gva || window_read(to, gva, size) < size) return false;
     part_done(argument, size);
     return true;
@@ -180,9 +177,8 @@ static bool take_bytes(int argument, uint64_t gva, size_t size) {
 
 /* The same where parts are told by their places: what can't be read is empty. */
 static bool take_in_place(int argument, uint64_t gva, size_t size) {
-    size_t none = 0;
     if (take_bytes(argument, gva, size)) return true;
-    if (!part_room(&none)) return false;
+    if (!part_room(0)) return false;
     part_done(argument, 0);
     return true;
 }
@@ -203,11 +199,10 @@ static void take_strings(int argument, uint64_t gva, size_t most) {
 static void take_count(int argument, uint64_t gva) {
     uint64_t string = 0, count = 0;
     while (count < COUNT_MOST && window_read(&string, gva + 8 * count, sizeof string) == sizeof string && string) count++;
-    size_t size = sizeof count;
-    void *to = part_room(&size);
-    if (string || size < sizeof count || !gva) return;
+    void *to = part_room(sizeof count);
+    if (string || !to || !gva) return;
     memcpy(to, &count, sizeof count);
-    part_done(argument, size);
+    part_done(argument, sizeof count);
 }
 
 /* The array of struct iovec, and the first bytes of each buffer, of which `filled` bytes count together. */
@@ -241,8 +236,8 @@ static void take_messages(const struct watch_item *w, uint64_t gva, uint64_t cou
 /* Where a descriptor leads. */
 static void take_link(int argument, int fd) {
     char name[32] = "self/cwd";
-    size_t size = 4096;
-    char *to = part_room(&size);
+    const size_t size = 4096;
+    char *to = part_room(size);
     if (fd != -100) snprintf(name, sizeof name, "self/fd/%d", fd); /* AT_FDCWD */
     if (!to || exec_host()->proc < 0) return;
     ssize_t got = readlinkat(hidden_fd(exec_host()->proc), name, to, size);

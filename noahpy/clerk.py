@@ -123,5 +123,10 @@ def _leave(kept: set[int]) -> None:
                 os.close(fd)
             except OSError:  # the one that listed them
                 pass
-    os.dup2(os.open("/dev/null", os.O_RDWR), 1)
+    null = os.open("/dev/null", os.O_RDWR)
+    os.dup2(null, 1)
+    try:
+        os.fstat(2)
+    except OSError:  # what is opened from now on must not become stderr
+        os.dup2(null, 2)
     os.chdir("/")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .cpu import Cpu
     from .instrument import Instrument
     from .roots.policy import Policy
+    from .roots.rules import Rule
     from .strace.options import Options as StraceOptions
 
 # Short form, long form, its value's name, what it does.
@@ -62,6 +63,8 @@ ROOTS = (
     ("", "--memory", "SIZE", "512M, 2G: the most that all processes use together"),
     ("", "--cpus", "N", "1.5: how many CPUs' time they use together"),
     ("", "--processes", "N", "how many of them there are at a time"),
+    ("", "--deny", "CALLS[:PATH]", "EPERM for CALLS [on PATH, with *]; =kill: SIGSYS"),
+    ("", "--allow", "CALLS[:PATH]", "but not for these; the first that fits decides"),
 )
 HOOKS = (
     ("", "--script", "FILE", "Python whose hooks see and change system calls"),
@@ -136,6 +139,7 @@ class Options:
         self.each = ""  # the calls of --inject-each
         self.hooks = -1  # a socket to the process that has the hooks
         self.instruments: list[Instrument] = []
+        self.rules: list[Rule] = []
         self.policy: Policy | None = None  # a tree of its own, limits (noahpy/roots)
         self.inside = -1
 
@@ -164,6 +168,10 @@ class Options:
             from .inject import injection
 
             self.instruments.append(injection.asked(value))
+        elif option in ("--allow", "--deny"):
+            from .roots.rules import Rule
+
+            self.rules.append(Rule(option, value))
         else:
             self.limit(option, value)
 
@@ -246,6 +254,10 @@ def obey(args: list[str], instruments: Iterable[Instrument] = (), hooks: int = -
     if not words:
         raise _usage("which program?")
     options.check()
+    if options.rules:
+        from .roots.rules import Rules
+
+        options.instruments.append(Rules(options.rules))
     if options.each:
         from .inject import each
 

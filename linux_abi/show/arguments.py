@@ -429,7 +429,7 @@ def _fd_set(seen: Seen, i: int, kind: Any) -> str:
 
 def descriptors(data: bytes, count: int) -> str:
     """A set of descriptors, all below `count`."""
-    bits = int.from_bytes(data, "little") & ((1 << count) - 1)
+    bits = int.from_bytes(data, "little") & ((1 << min(count, 8 * len(data))) - 1)
     return f"[{' '.join(str(n) for n in range(bits.bit_length()) if bits >> n & 1)}]"
 
 

@@ -54,7 +54,7 @@ def _work(options: Options, fd: int, calls: int, out: int, counts: int, first: l
     work = Clerk(Ring(fd), out)
     declared, write = Declarations(lazy=False), work.text.append
     if options.counts:
-        work.work(Sums(options, declared, counts, write), calls)
+        work.work(Sums(options, declared, counts, out, write), calls)
     else:
         work.work((Records if options.form == "json" else Lines)(options, declared, first, write), calls)
 

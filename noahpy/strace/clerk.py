@@ -55,7 +55,8 @@ class Clerk:
             while self._tell(lines):
                 pass
             lines.idle()
-            self._look_around(lines)
+            for task in list(lines.tasks.values()):  # all have let go of their end, if some are not yet gone
+                lines.killed(task.pid)
             self._write()
         finally:
             ring.close()

@@ -8,7 +8,6 @@ from linux_abi.show.calls import NAMES
 from linux_abi.show.structs import signal_name
 
 from .._native import ffi, lib
-from ..clerk import is_alive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ _FIRST = ffi.offsetof("struct counts", "process")
 
 
 def read(fd: int, only: set[str] | None) -> list[Process]:
-    """The tree's processes in the order of their births; of their calls `only` these."""
+    """The processes of a tree that has ended, in the order of their births; of their calls `only` these."""
     number = min(int.from_bytes(os.pread(fd, 4, 0), "little"), lib.COUNT_PROCESSES)
     found = []
     start = 0
@@ -39,8 +38,7 @@ def read(fd: int, only: set[str] | None) -> list[Process]:
 def _process(record: Any, start: int, only: set[str] | None) -> Process:
     """Times in seconds: `start` and `end` since the tree's start."""
     signal = record.status & 0x7F
-    ended = record.end or not is_alive(record.pid)
-    how = "runs" if not ended else "killed" if not record.end else f"exit {record.status >> 8}"
+    how = f"exit {record.status >> 8}" if record.end else "killed"
     return {
         "pid": record.pid,
         "parent": record.parent,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from struct import error as StructError  # noqa: N812  it is a class
 from time import localtime, monotonic_ns, strftime, time_ns
 
 from linux_abi.show.arguments import Seen
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from .options import Options
 
+UNDECODED = (ArithmeticError, LookupError, OSError, StructError, ValueError)  # a program's memory may hold anything
 _COLUMN = 40  # where results start
 _KEPT = 1 << 14  # texts that are remembered, since programs repeat themselves
 _SECOND = 1_000_000_000
@@ -225,8 +227,11 @@ class Lines:
         if call is None:
             text = unknown(begin.value, seen)
             return Told(f"syscall_{begin.value:#x}", text[:-1], ")", "-1 ENOSYS (Function not implemented)")
-        what = "?" if result is None else call.result(seen, interrupted)
-        return Told(call.name, call.before(seen), call.after(seen), what)
+        try:
+            what = "?" if result is None else call.result(seen, interrupted)
+            return Told(call.name, call.before(seen), call.after(seen), what)
+        except UNDECODED:
+            return Told(call.name, f"{call.name}({', '.join(map(hex, seen.arguments))}", ")", str(result))
 
     def call(self, number: int) -> Shown | None:
         """How the call of that number is shown; None: Linux has none."""

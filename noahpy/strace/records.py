@@ -8,10 +8,13 @@ from linux_abi.show.calls import ERRNO
 from linux_abi.show.structs import siginfo, signal_name
 
 from .._native import lib
-from .lines import Lines
+from .lines import UNDECODED, Lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from linux_abi.show.arguments import Seen
+    from linux_abi.show.calls import Shown
+
     from .lines import Task
     from .ring import Record
 
@@ -24,13 +27,19 @@ class Records(Lines):
 
     def _finish(self, task: Task, begin: Record, end: Record, result: int | None, *, interrupted: bool) -> None:
         seen, call = self.seen(begin, end, result), self.call(begin.value)
-        what: dict[str, object] = {"call": call.name if call else begin.value, "arguments": call.named(seen) if call else {}}
+        what: dict[str, object] = {"call": call.name if call else begin.value, "arguments": self._named(call, seen)}
         what |= {"registers": seen.arguments, "result": result}
         if result is not None:
             if -_ERRORS < result < 0:
                 what["error"] = ERRNO.get(-result, str(-result))
             what["served"] = "C" if end.served == lib.SERVED_C else "Python"
         self._write(task, begin.when, {**what, "seconds": (end.when - begin.when) / _SECOND})
+
+    def _named(self, call: Shown | None, seen: Seen) -> dict[str, str]:
+        try:
+            return call.named(seen) if call else {}
+        except UNDECODED:
+            return {}
 
     def _print_signal(self, task: Task, when: int, info: bytes) -> None:
         self._write(task, when, {"signal": signal_name(int.from_bytes(info[:4], "little")), "info": siginfo(info)})

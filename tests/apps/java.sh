@@ -15,13 +15,13 @@ public class Main {
         List<Future<Long>> sums = new ArrayList<>();
         for (int i = 0; i < 100; i++) {
             final int n = i;
-            sums.add(pool.submit(() -> { for (int k = 0; k < 500; k++) count(); return LongStream.range(0, 20000L * n).sum(); }));
+            sums.add(pool.submit(() -> { for (int k = 0; k < 500; k++) count(); return LongStream.range(0, 500L * n).sum(); }));
         }
         long sum = 0;
         for (var one : sums) sum += one.get();
         pool.shutdown();
         System.out.println(sum + " " + counter);
-        System.out.println(IntStream.range(0, 1000000).parallel().mapToLong(i -> i).sum());
+        System.out.println(IntStream.range(0, 100000).parallel().mapToLong(i -> i).sum());
         Process process = new ProcessBuilder("sh", "-c", "echo child; exit 5").redirectErrorStream(true).start();
         System.out.println(new String(process.getInputStream().readAllBytes()) + process.waitFor());
         var server = new ServerSocket(0, 5, InetAddress.getLoopbackAddress());
@@ -36,7 +36,7 @@ public class Main {
         }
         thread.join();
         int caught = 0;
-        for (int i = 0; i < 20000; i++)
+        for (int i = 0; i < 5000; i++)
             try { Object none = i % 2 == 0 ? null : ""; none.hashCode(); } catch (NullPointerException e) { caught++; }
         System.out.println(caught);
         List<byte[]> heap = new ArrayList<>();

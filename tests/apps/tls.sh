@@ -4,6 +4,7 @@ openssl req -x509 -newkey rsa:2048 -nodes -keyout "$HOME/key" -out "$HOME/certif
     -addext subjectAltName=DNS:localhost 2>/dev/null
 seq 50000 >numbers
 openssl s_server -accept 127.0.0.1:0 -key "$HOME/key" -cert "$HOME/certificate" -WWW >"$HOME/server" 2>&1 &
+server=$!
 until grep -q ACCEPT "$HOME/server"; do sleep 0.05; done
 port=$(sed -n 's/^ACCEPT.*://p' "$HOME/server")
 curl -s "https://localhost:$port/numbers" || echo "status $?"
@@ -11,8 +12,8 @@ curl -s --cacert "$HOME/certificate" "https://localhost:$port/numbers" | md5sum
 curl -s --tls-max 1.2 --cacert "$HOME/certificate" -w '%{http_version} %{ssl_verify_result}\n' -o copy "https://localhost:$port/numbers"
 cmp numbers copy
 curl -s --cacert "$HOME/certificate" "https://localhost:$port/absent" | wc -l
-kill %1
-wait %1 || echo "status $?"
+kill $server
+wait $server || echo "status $?"
 cat >"$HOME/server.py" <<'py'
 import http.server, ssl, sys
 

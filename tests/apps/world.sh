@@ -1,7 +1,7 @@
 # What ps, top, htop, lsof, free, nproc and ip show: programs see themselves and each other, not what they run in.
 # Packages: procps htop lsof iproute2 psmisc
-sleep 50 &
-python3 -c 'import threading, time; threading.Thread(target=time.sleep, args=(50,)).start(); time.sleep(50)' &
+sleep 500 &
+python3 -c 'import threading, time; threading.Thread(target=time.sleep, args=(500,)).start(); time.sleep(500)' &
 sleeper=$(jobs -p %1) threaded=$(jobs -p %2)
 until [ "$(ps -o nlwp= -p $threaded)" -ge 2 ]; do sleep 0.05; done
 ps -o comm=,nlwp=,stat=,args= -p $$ -p $sleeper -p $threaded
@@ -17,8 +17,6 @@ cut -d ' ' -f 2 "/proc/$sleeper/stat"
 grep -c . /proc/$sleeper/maps | awk '{print ($1 < 60) ? "few" : $1}'
 grep -E 'python|kvm|memfd' /proc/$sleeper/maps || true
 lsof -n -P -a -p $sleeper -d '^mem,^DEL' -F fn | grep -vE "^(p|n/tmp|npipe)"
-lsof -t "/proc/$sleeper/exe" 2>/dev/null | grep -cx $sleeper
-fuser -s . && echo used
 pidof -s sleep >/dev/null && echo found
 top -b -n 1 -p $sleeper | tail -n 1 | awk '{print $1 == '$sleeper', $NF, ($5 < 1000000) ? "plausible" : $5}'
 python3 - $sleeper <<'py'
@@ -27,10 +25,10 @@ pid, screen = pty.fork()
 if pid == 0:
     os.execvpe("htop", ["htop", "-C", "-p", sys.argv[1]], {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "30"})
 seen = b""
-while b"sleep 50" not in seen and select.select([screen], [], [], 60)[0]:
+while b"sleep 500" not in seen and select.select([screen], [], [], 60)[0]:
     seen += os.read(screen, 4096)
 os.write(screen, b"q")
-print(b"sleep 50" in seen, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+print(b"sleep 500" in seen, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 py
 nproc
 nproc --all

@@ -7,13 +7,16 @@ alike. Printed are medians and their ratio to the native one.
 from __future__ import annotations
 
 import argparse
+import getpass
 import json
 import os
 import platform
+import re
 import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +25,11 @@ from tests.conftest import CACHE, noahpy_command
 
 HERE = Path(__file__).parent
 PEERS = {"qemu-user": "qemu-x86_64", "proot": "proot"}
+PORT = 17391
+NGINX = f"""
+daemon off; worker_processes 1; pid ready; error_log stderr; user {getpass.getuser()};
+events {{}} http {{ access_log off; server {{ listen 127.0.0.1:{PORT}; root FOLDER; }} }}
+"""
 UNITS = (("ns", 1.0), ("µs", 1e3), ("ms", 1e6), ("s", 1e9))
 
 Samples = dict[str, dict[str, list[float]]]  # benchmark -> engine -> nanoseconds
@@ -32,7 +40,7 @@ def build(name: str = "bench") -> Path:
     source = HERE / f"{name}.c"
     if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
         program.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["gcc", "-O2", "-static", source, "-o", program], check=True)
+        subprocess.run(["gcc", "-O2", "-static", "-pthread", source, "-o", program], check=True)
     return program
 
 
@@ -58,6 +66,28 @@ def outside(*argv: str | Path) -> Callable[[list[str]], float]:
         start = time.perf_counter_ns()
         subprocess.run([*command, *argv], check=True, capture_output=True, timeout=300)
         return time.perf_counter_ns() - start
+
+    return measure
+
+
+def served(server: list[str], place: str, client: list[str], per_second: str) -> Callable[[list[str]], float]:
+    """Nanoseconds a request of a native client to a server that is ready when `place` is there; its report has `per_second`."""
+
+    def measure(command: list[str]) -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "nginx.conf").write_text(NGINX.replace("FOLDER", folder))
+            (Path(folder) / "index.html").write_text("hello\n")
+            process = subprocess.Popen([*command, *server], cwd=folder, stdout=-3, stderr=-3)
+            try:
+                while not (Path(folder) / place).exists():
+                    if process.poll() is not None:
+                        raise subprocess.CalledProcessError(process.returncode, server)
+                    time.sleep(0.01)
+                report = subprocess.run(client, cwd=folder, check=True, capture_output=True, text=True, timeout=300).stdout
+            finally:
+                process.terminate()
+                process.wait()
+        return 1e9 / float(re.findall(per_second, report)[-1])
 
     return measure
 
@@ -88,6 +118,18 @@ def benchmarks(program: Path) -> dict[str, Callable[[list[str]], float]]:
     python = os.path.realpath(sys.executable)
     return {
         **{name: inside(program, name) for name in names},
+        "redis: a GET": served(
+            ["redis-server", "--port", "0", "--unixsocket", "redis", "--save", ""],
+            "redis",
+            ["redis-benchmark", "-s", "redis", "-n", "2000", "-c", "10", "-t", "get", "--csv"],
+            r'"GET","([0-9.]+)"',
+        ),
+        "nginx: a small file": served(
+            ["nginx", "-p", ".", "-c", "nginx.conf"],
+            "ready",
+            ["ab", "-q", "-k", "-n", "1000", "-c", "10", f"http://127.0.0.1:{PORT}/"],
+            r"Requests per second: +([0-9.]+)",
+        ),
         "shell: 100 forks": outside("/bin/sh", shell_script()),
         "start: static program": outside(program, "nothing"),
         "start: python -S -c pass": outside(python, "-S", "-c", "pass"),

@@ -1,6 +1,8 @@
 /* Micro-benchmarks: `bench NAME` prints how many nanoseconds one operation takes. `bench` lists the names. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/futex.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
@@ -192,6 +194,51 @@ static long pipe_ping_pong(long n) {
     return byte;
 }
 
+static void *ends(void *unused) { return unused; }
+
+static long thread_create_join(long n) {
+    while (n--) {
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, ends, NULL) || pthread_join(thread, NULL)) exit(1);
+    }
+    return 0;
+}
+
+/* A word that two threads hand to each other. */
+static volatile uint32_t turn_;
+
+static void take_turns(uint32_t mine, long n) {
+    while (n--) {
+        while (turn_ != mine) syscall(SYS_futex, &turn_, FUTEX_WAIT_PRIVATE, !mine, NULL, NULL, 0);
+        turn_ = !mine;
+        syscall(SYS_futex, &turn_, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    }
+}
+
+static void *other_turns(void *n) {
+    take_turns(1, (long)n);
+    return NULL;
+}
+
+static long futex_ping_pong(long n) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, other_turns, (void *)n)) exit(1);
+    take_turns(0, n);
+    pthread_join(thread, NULL);
+    return turn_;
+}
+
+static void *computes(void *n) { return (void *)compute((long)n); }
+
+/* The same at once on two threads: as long as on one, where they run in parallel. */
+static long compute_twice(long n) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, computes, (void *)n)) exit(1);
+    long result = compute(n);
+    pthread_join(thread, NULL);
+    return result;
+}
+
 static const struct {
     const char *name;
     long (*run)(long);
@@ -214,6 +261,9 @@ static const struct {
     {"fork+exec+wait", fork_exec_wait, 0},
     {"posix_spawn+wait", spawn_wait, 0},
     {"pipe ping-pong", pipe_ping_pong, 0},
+    {"thread create+join", thread_create_join, 0},
+    {"futex ping-pong", futex_ping_pong, 0},
+    {"compute, two threads", compute_twice, 20000000},
 };
 
 /* Memory that the machine itself, a virtual one, has given back to its host is slow at its next use, whoever touches it; what a

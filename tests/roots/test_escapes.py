@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Engine
-from tests.roots.conftest import IS_ROOT, USER, Noahpy
+from tests.roots.conftest import IS_ROOT, USER, Noahpy, without_call
 
 HERE = Path(__file__).parent
 SOURCE = (HERE / "escapes.c").read_text()
@@ -23,16 +23,6 @@ _, ROOT, NETWORK, READ_ONLY = re.split(r"tricks\[\] = \{|/\* with --no-network \
 ROOT, NETWORK, READ_ONLY = (re.findall(r"TRICK\((\w+)\)", part) for part in (ROOT, NETWORK, READ_ONLY))
 # Only where the network is the host's, and then by Landlock alone; what has no namespace but no network either.
 SHARED = {"vsock", "abstract"}
-# Starts a program where landlock_create_ruleset(2) fails: by a filter of seccomp(2).
-NO_LANDLOCK = """
-import ctypes, os, struct, sys
-code = [(0x20, 0, 0, 0), (0x15, 0, 1, 444), (6, 0, 0, 0x50000 | 38), (6, 0, 0, 0x7FFF0000)]
-code = ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *row) for row in code))
-program = ctypes.create_string_buffer(struct.pack("<H6xQ", 4, ctypes.addressof(code)))
-libc = ctypes.CDLL(None, use_errno=True)
-assert not libc.prctl(38, 1, 0, 0, 0) and not libc.prctl(22, 2, program, 0, 0), ctypes.get_errno()
-os.execvp(sys.argv[1], sys.argv[1:])
-"""
 
 
 @pytest.fixture
@@ -104,7 +94,7 @@ def test_root_without_landlock(noahpy: Noahpy, tree: Path, escapes: str, outside
     if noahpy.who == "lent":
         pytest.skip("newuidmap gives nothing to a process that has a filter")
     names = sorted(set(ROOT) - SHARED)
-    without = noahpy.within([sys.executable, "-c", NO_LANDLOCK])
+    without = noahpy.within([sys.executable, "-c", without_call(444)])  # landlock_create_ruleset
     assert outcome(without, ["--root", tree, escapes, *outside, *names]) == held(*names)
     assert outcome(without, ["--root", tree, escapes, *outside, "abstract"]) == {"abstract": "ESCAPED"}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Result
-from tests.roots.conftest import Noahpy
+from tests.roots.conftest import Noahpy, without_call
 
 Sh = Callable[..., str]
 
@@ -248,6 +248,15 @@ def test_bad_input(options: list[str], says: str, noahpy: Noahpy, tree: Path) ->
     root = [] if "--root" in " ".join(options) else ["--root", str(tree)]
     assert noahpy.run([*root, *options, "true"]) == Result(125, b"", f"noahpy: {says}\n".encode())
     assert snapshot(tree) == before
+
+
+def test_a_host_without_user_namespaces(noahpy: Noahpy, tree: Path) -> None:
+    if noahpy.who == "lent":
+        pytest.skip("newuidmap gives nothing to a process that has a filter")
+    without = noahpy.within([sys.executable, "-c", without_call(272)])  # unshare
+    says = "this host gives no user namespace (Operation not permitted): in a container, let it have them"
+    result = without.run(["--root", tree, "true"])
+    assert result == Result(125, b"", f"noahpy: {says} (docker run --security-opt seccomp=unconfined)\n".encode())
 
 
 def test_a_network_that_is_inherited(noahpy: Noahpy, tree: Path) -> None:

@@ -1,8 +1,9 @@
 """What tracing costs: python -m tests.strace [CALLS [ROUNDS]]
 
 CALLS times getppid(2), natively under strace(1) and in noahpy: as it is, with --strace, with --count; one after the other in
-each of ROUNDS rounds. Of each the least time of a round, from start to end and of the CPUs (of the program's process, and of
-the clerk or strace, in s), and the first to noahpy's own without tracing.
+each of ROUNDS rounds. Of each the least time of a round, from start to end and of the CPUs (the program's process, and strace;
+not the clerk), and their ratio to noahpy's without tracing. Then what the clerk takes for a line that is new to it, and for
+one that is not.
 """
 
 from __future__ import annotations
@@ -13,10 +14,18 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from struct import pack
 
 sys.path.append(str(Path(__file__).parent.parent.parent))
 
+from linux_abi.syscall import Declarations
+from noahpy._native import lib
+from noahpy.strace.lines import Lines
+from noahpy.strace.options import Options
+from noahpy.strace.ring import Record
 from tests.conftest import noahpy_command
+
+DECODED = 20000
 
 
 def run(command: list[str]) -> tuple[float, float]:
@@ -25,6 +34,23 @@ def run(command: list[str]) -> tuple[float, float]:
     subprocess.run(command, check=True)
     end, after = time.perf_counter(), os.times()
     return end - start, sum(after[2:4]) - sum(before[2:4])
+
+
+def clerk_time(new: bool) -> float:
+    """Seconds of CPU that a read(2) of 32 bytes takes from its records to its line."""
+    lines = Lines(Options([("--strace", "")], to_file=True), Declarations(lazy=False), [], [].append)
+    raw = [record(lib.RECORD_BORN, 0)]
+    for i in range(DECODED):
+        raw.append(record(lib.RECORD_BEGIN, 0, pack("<6Q", 3, 0x7F0000000000 + i * new, 832, 0, 0, 0)))
+        raw.append(record(lib.RECORD_END, 32, pack("<BxxxI", 1, 32) + bytes(range(32))))
+    start = time.process_time()
+    lines.feed([Record(one) for one in raw])
+    return (time.process_time() - start) / DECODED
+
+
+def record(kind: int, value: int, content: bytes = b"") -> bytes:
+    parts = int(kind == lib.RECORD_END)
+    return pack("<IBBHiiQQ", 32 + len(content), kind, 0, parts, 1, 1, time.monotonic_ns(), value) + content
 
 
 def main(calls: int, rounds: int) -> None:
@@ -50,6 +76,8 @@ def main(calls: int, rounds: int) -> None:
             elapsed, cpu = min(times)[0], min(cpu for _, cpu in times)
             micro = 1e6 / calls
             print(f"{name:18} {elapsed * micro:8.2f} {elapsed / floor:6.2f} {cpu * micro:8.2f} {cpu / floor_cpu:6.2f}")
+    for what, new in (("a new line", True), ("a known line", False)):
+        print(f"{what:18} {'':8} {'':6} {1e6 * min(clerk_time(new) for _ in range(3)):8.2f}")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.conftest import Engine, Result
@@ -93,9 +94,13 @@ def test_a_slow_reader_loses_nothing(guest: Engine, calls: Path) -> None:
 
 
 @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", "0<&- 1>&- 2>&-"])
-def test_nowhere_to_write(traced: Callable[..., Result], native: Engine, guest: Engine, calls: Path, redirection: str) -> None:
-    command = " ".join(map(str, [*guest.command, "-q", "--strace", calls, "2000", redirection]))
+def test_nowhere_to_write(native: Engine, guest: Engine, calls: Path, tmp_path: Path, redirection: str) -> None:
+    """The program's end is its own, and the clerk ends, too."""
+    mark = f"MARK={tmp_path}"
+    command = " ".join(map(str, [*guest.command, "-q", "--strace", "-E", mark, calls, "2000", redirection]))
     assert native.run(["sh", "-c", f"{command}; exit $(($? + 40))"]).status == 40
+    clerks = [process for process in psutil.process_iter(["cmdline"]) if mark in (process.info["cmdline"] or [])]
+    assert not psutil.wait_procs(clerks, timeout=60)[1]
 
 
 def test_without_its_clerk_the_program_goes_on(guest: Engine, calls: Path, tmp_path: Path) -> None:
@@ -106,6 +111,17 @@ def test_without_its_clerk_the_program_goes_on(guest: Engine, calls: Path, tmp_p
         (clerk,) = (pid for pid in os.listdir("/proc") if pid.isdigit() and holds(pid, lines) and pid != str(process.pid))
         os.kill(int(clerk), signal.SIGKILL)
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("options", [[], ["-s", "16384", "-y"]])
+def test_memory_that_holds_nonsense(traced: Callable[..., Result], compile_c: Callable[..., Path], options: list[str]) -> None:
+    source = HERE / "hostile.c"
+    result = traced(options, [compile_c(source)])
+    assert result.status == 0
+    lines = result.stderr.decode().splitlines()
+    told = [line.partition("(")[0] for line in lines]
+    made = [*re.findall(r"SYS_(\w+)", source.read_text()), "syscall_0x258", "exit_group", "+++ exited with 0 +++"]
+    assert told[-len(made) :] == made
 
 
 def holds(pid: str, path: Path) -> bool:
