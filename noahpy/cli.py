@@ -199,6 +199,8 @@ class Options:
 
     def check(self) -> None:
         """CannotRun where they contradict each other."""
+        if self.each and self.script:
+            raise _usage("--inject-each has hooks of its own, and takes no --script")
         if self.trace and self.coverage:
             raise _usage("--trace and --coverage would write to one file")
         if self.coverage and not self.output:

@@ -86,3 +86,10 @@ def test_what_hangs(kvm, tmp_path):
     result = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd=tmp_path, timeout=100)
     assert result.returncode == 1
     assert "hang: openat(dirfd=-100, pathname='/etc/hostname'" in result.stdout
+
+
+def test_hooks_of_its_own(kvm):
+    command = [*noahpy_command(), "--inject-each=read", "--script=hooks.py", "true"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    why = "--inject-each has hooks of its own, and takes no --script; see noahpy --help"
+    assert (result.returncode, result.stdout, result.stderr) == (125, "", f"noahpy: {why}\n")
