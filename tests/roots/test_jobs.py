@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from noahpy.tree import trees as list_trees
 from tests.conformance.test_terminal import Terminal
 from tests.conftest import Engine
 from tests.roots.conftest import Noahpy
@@ -69,6 +70,17 @@ def test_sigkill_ends_it_all(noahpy: Noahpy, tree: Path) -> None:
         psutil.wait_procs(children, 60)
         assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)
         assert process.stdout.read() == ""  # nobody holds the pipe
+
+
+def test_noahpy_processes_tells_the_numbers_of_outside(noahpy: Noahpy, tree: Path) -> None:
+    with running(noahpy, tree, "(exit 3); sleep 1000 & echo ready; wait") as process:
+        inside = {child.pid for child in psutil.Process(process.pid).children(recursive=True)}
+        (records,) = [found for found in list_trees() if inside & {record.pid for record in found if not record.end}]
+        shell, left, sleeper = records
+        assert [record.state() for record in records] == ["runs", "exit 3", "runs"]
+        assert {shell.pid, sleeper.pid} <= inside
+        assert left.parent == sleeper.parent == shell.pid
+        process.kill()
 
 
 def test_stop_and_continue(noahpy: Noahpy, tree: Path) -> None:
