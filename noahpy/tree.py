@@ -35,7 +35,7 @@ class Record:
     def state(self) -> str:
         """`runs`, `exit N`, `signal N`, or `killed` if it is gone without having said so."""
         if not self.end:
-            return "runs" if os.path.exists(f"/proc/{self.pid}") else "killed"
+            return "runs" if self.pid and os.path.exists(f"/proc/{self.pid}") else "killed"
         return f"signal {self.status & 0x7F}" if self.status & 0x7F else f"exit {self.status >> 8}"
 
 
@@ -51,7 +51,9 @@ def trees() -> Iterator[list[Record]]:
                 if os.readlink(path) == _NAME and (inode := os.stat(path).st_ino) not in seen:
                     seen.add(inode)
                     with open(path, "rb") as file:
-                        yield _records(file.read())
+                        records = _records(file.read())
+                    _number(records, os.readlink(f"/proc/{name}/ns/pid"))
+                    yield records
         except OSError:  # ended meanwhile, or another user's
             continue
 
@@ -78,6 +80,25 @@ def members(pid: int) -> list[int]:
         except OSError:  # ended meanwhile, or another user's
             continue
     return found
+
+
+def _number(records: list[Record], namespace: str) -> None:
+    """Give processes of another process namespace (--root) the numbers that they have here; ended ones keep theirs."""
+    if namespace == os.readlink("/proc/self/ns/pid"):
+        return
+    here = {}
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.readlink(f"/proc/{name}/ns/pid") == namespace:
+                with open(f"/proc/{name}/status", "rb") as file:
+                    numbers = next(line for line in file if line.startswith(b"NSpid:"))
+                here[int(numbers.split()[-1])] = int(name)
+        except OSError:  # ended meanwhile, or another user's
+            continue
+    for record in records:
+        if not record.end:
+            record.pid = here.get(record.pid, 0)
+        record.parent = here.get(record.parent, record.parent)
 
 
 def _records(data: bytes) -> list[Record]:

@@ -39,7 +39,8 @@ shift 4
 exec setpriv --reuid "$user" --regid "$user" --clear-groups "$@"
 """
 IS_ROOT = os.geteuid() == 0
-WHO = ["root", "user", "lent", *(pytest.param(f"user-{how}", marks=pytest.mark.slow) for how in ("nofast", "sim"))]
+WHO = ["root", "user", *(pytest.param(who, marks=pytest.mark.slow) for who in ("lent", "user-nofast", "user-sim"))]
+ONCE = pytest.mark.parametrize("noahpy", ["user"], indirect=True)  # what does not depend on who it is
 
 
 class Noahpy(Engine):

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from noahpy.tree import trees as list_trees
 from tests.conformance.test_terminal import Terminal
 from tests.conftest import Engine
 from tests.roots.conftest import Noahpy
@@ -34,6 +35,12 @@ def running(noahpy: Noahpy, tree: Path, script: str) -> Iterator[subprocess.Pope
                 os.killpg(process.pid, signal.SIGKILL)
 
 
+def pending(pid: int) -> bool:
+    """Whether a signal waits for the process (proc_pid_status(5))."""
+    rows = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return bool(int(rows["ShdPnd"], 16) | int(rows["SigPnd"], 16))
+
+
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGINT, signal.SIGRTMIN, signal.SIGCHLD, signal.SIGQUIT])
 def test_signals_are_passed_on_once(number: signal.Signals, noahpy: Noahpy, tree: Path) -> None:
     """Sent to the process, and to its group, which the program is in."""
@@ -41,6 +48,8 @@ def test_signals_are_passed_on_once(number: signal.Signals, noahpy: Noahpy, tree
         for count in range(1, 5):
             (os.kill if count % 2 else os.killpg)(process.pid, number)
             assert process.stdout.readline() == f"{count}\n"
+            while pending(process.pid):  # or the next one would be the same to the keeper
+                time.sleep(0.01)
         process.terminate()
         assert process.stdout.read() == "end\n"
         assert process.wait() == 3
@@ -61,6 +70,17 @@ def test_sigkill_ends_it_all(noahpy: Noahpy, tree: Path) -> None:
         psutil.wait_procs(children, 60)
         assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)
         assert process.stdout.read() == ""  # nobody holds the pipe
+
+
+def test_noahpy_processes_tells_the_numbers_of_outside(noahpy: Noahpy, tree: Path) -> None:
+    with running(noahpy, tree, "(exit 3); sleep 1000 & echo ready; wait") as process:
+        inside = {child.pid for child in psutil.Process(process.pid).children(recursive=True)}
+        (records,) = [found for found in list_trees() if inside & {record.pid for record in found if not record.end}]
+        shell, left, sleeper = records
+        assert [record.state() for record in records] == ["runs", "exit 3", "runs"]
+        assert {shell.pid, sleeper.pid} <= inside
+        assert left.parent == sleeper.parent == shell.pid
+        process.kill()
 
 
 def test_stop_and_continue(noahpy: Noahpy, tree: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from noahpy.roots import limits
-from tests.roots.conftest import Noahpy
+from tests.roots.conftest import ONCE, Noahpy
 
 FILES = {
     "memory": ("memory.max", "memory.limit_in_bytes"),
@@ -80,6 +80,7 @@ def test_memory(lender: Noahpy, tree: Path) -> None:
     assert limited.status == -signal.SIGKILL or limited.stdout == b"137\n"
 
 
+@ONCE
 @pytest.mark.parametrize(
     ("options", "says"),
     [

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Result
-from tests.roots.conftest import Noahpy, without_call
+from tests.roots.conftest import ONCE, Noahpy, without_call
 
 Sh = Callable[..., str]
 
@@ -223,6 +223,7 @@ def test_the_hosts_own_tree(noahpy: Noahpy, place: Path) -> None:
 # ---- What is wrong is said in one line, and nothing is done ----
 
 
+@ONCE
 @pytest.mark.parametrize(
     ("options", "says"),
     [
