@@ -53,7 +53,7 @@ MEASURING = (
     ("", "--coverage", "FORM", "lcov, drcov: write what lines or blocks are executed"),
 )
 ROOTS = (
-    ("", "--root", "TREE", "PROGRAM's root: a folder, a tar file or an OCI layout"),
+    ("", "--root", "TREE", "PROGRAM's root: a folder, tar file or OCI layout"),
     ("", "--bind", "SRC:DST[:ro]", "show SRC of this machine as DST in the tree"),
     ("", "--overlay", "DIR", "keep changes of the tree in DIR, or in memory"),
     ("", "--user", "USER[:GROUP]", "run PROGRAM as this user of the tree"),
