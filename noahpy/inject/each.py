@@ -198,7 +198,8 @@ def _report(trials: Trials, error: int) -> int:
     counts = Counter(verdict for verdict, _ in found)
     what = f"failed with {Errno(-error)}" if error < 0 else f"answered {error}"
     told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ("told", "handled", *MISHANDLED) if counts[verdict])
-    print(f"{len(found)} calls, each {what} in a run of its own: {told or 'none'}")
+    calls = "1 call" if len(found) == 1 else f"{len(found)} calls"
+    print(f"{calls}, each {what} in a run of its own: {told or 'none'}")
     for verdict, run in found:
         if verdict in MISHANDLED:
             end = f" (signal {-run.status})" if verdict == "crash" and run.status and run.status < 0 else ""
