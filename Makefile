@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest --quiet --numprocesses logical --maxprocesses 8
 NATIVE := $(wildcard native/*.c native/*.h native/*.S)
-C_FILES := $(filter-out native/check_abi.c,$(wildcard native/*.c native/*.h tests/guest/*.c tests/guest/*.h tests/processes/*.c tests/hooks/*.c tests/conformance/*.c tests/strace/*.c))
+C_FILES := $(filter-out native/check_abi.c,$(wildcard native/*.c native/*.h tests/guest/*.c tests/guest/*.h tests/processes/*.c tests/hooks/*.c tests/conformance/*.c tests/strace/*.c tests/roots/*.c))
 COMPILE := gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -fsyntax-only
 EDITABLE := --editable
 SUITE = $(@:compat-%=%)

@@ -202,14 +202,15 @@ static bool proc_descriptors(void) {
 /* The file that a process executes, which may be the VMM's: to write to it, or to change its rights, is to be outside. */
 static bool changes_program_of(int pid) {
     char path[64];
-    struct stat status;
+    struct stat status, own;
     snprintf(path, sizeof path, "/proc/%d/exe", pid);
-    if (pid == getpid() || stat(path, &status)) return false;
-    char real[LONG] = "";
-    if (readlink(path, real, sizeof real - 1) < 0 || !access(real, F_OK)) return false; /* one of the tree's own */
+    unlink("/tmp/program"); /* by a link of another name, which leads to the file that the host executes */
+    if (symlink(path, "/tmp/program") || stat("/tmp/program", &status) || stat("/proc/self/exe", &own)) return false;
+    if (status.st_ino == own.st_ino && status.st_dev == own.st_dev) return false; /* the tree's own */
+    strcpy(path, "/tmp/program");
     int fd = open(path, O_WRONLY);
-    return fd >= 0 || !chmod(path, status.st_mode) || !chown(path, status.st_uid, status.st_gid) ||
-           !truncate(path, status.st_size) || !setxattr(path, "user.x", "x", 1, 0);
+    return fd >= 0 || !chmod(path, status.st_mode) || !chown(path, (uid_t)-1, (gid_t)-1) || !truncate(path, status.st_size) ||
+           !setxattr(path, "user.x", "x", 1, 0);
 }
 static bool proc_program(void) { return each_process(changes_program_of); }
 static bool mapped_files_of(int pid) {
