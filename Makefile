@@ -27,15 +27,17 @@ run: build ## make .venv, build, and run a real program in the VM
 
 build: $(VENV)/built ## bring .venv/bin/noahpy up to date
 
-gen: $(VENV)/base ## write what is generated: docs/syscalls.md, docs/programs.md, native/check_abi.c
+gen: $(VENV)/base ## write what is generated: in docs/, linux_abi/index.py, native/check_abi.c
 	$(BIN)/python -m linux_abi.document >docs/syscalls.md
 	$(BIN)/python -m tests.apps --document >docs/programs.md
+	$(BIN)/python -m noahpy.manual >docs/noahpy.1
 	$(BIN)/python -m linux_abi.indexer >index.new && mv index.new linux_abi/index.py
 	$(BIN)/python -m linux_abi.uapi.check >native/check_abi.c
 
 gen-check: $(VENV)/base ## fail if `make gen` would change a file, or the system's headers say otherwise
 	$(BIN)/python -m linux_abi.document | diff -u docs/syscalls.md -
 	$(BIN)/python -m tests.apps --document | diff -u docs/programs.md -
+	$(BIN)/python -m noahpy.manual | diff -u docs/noahpy.1 -
 	$(BIN)/python -m linux_abi.indexer | diff -u linux_abi/index.py -
 	$(BIN)/python -m linux_abi.uapi.check | diff -u native/check_abi.c -
 	$(COMPILE) native/check_abi.c

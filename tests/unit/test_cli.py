@@ -11,9 +11,10 @@ import types
 import pytest
 
 from linux_abi.errors import LinuxError
-from noahpy import cli
+from noahpy import cli, manual
 from noahpy.compat.command import SUITES
 from noahpy.errors import CannotRun
+from tests.conftest import ROOT
 
 
 class Started(Exception):
@@ -188,6 +189,14 @@ def test_a_defect_shows_one_line_and_where_to_look(started, fails, monkeypatch):
     monkeypatch.setenv("NOAHPY_DEBUG", "1")
     with pytest.raises(KeyError):
         cli.main(["./x"])
+
+
+def test_manual_page_names_everything():
+    page = manual.page()
+    assert (ROOT / "docs/noahpy.1").read_text() == page  # `make gen` writes it
+    told = page.replace("\\-", "-")
+    assert all(form in told for row in cli.ALL_OPTIONS for form in row)
+    assert all(word in told for row in cli.COMMANDS for word in row)
 
 
 def test_help_fits_a_screen_and_names_everything(capsys):
