@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import CACHE, Engine
+from tests.conftest import CACHE, ROOT, Engine
 
 USER = 54321
 LENT = 200_000, 65_536
@@ -24,7 +24,7 @@ set -e; umask 022
 mount -t tmpfs none "$1"; mknod -m 666 "$1/kvm" c 10 232; mount --bind "$1/kvm" /dev/kvm
 for python in $2; do
     hidden=$(while [ "$python" != / ]; do python=$(dirname "$python"); echo "$python"; done | tac | while read -r folder; do
-        case $(stat -c %A "$folder") in *x) ;; *) echo "$folder"; break ;; esac
+        case $(stat -c %A "$folder") in *[xt]) ;; *) echo "$folder"; break ;; esac
     done)
     [ "$hidden" ] || continue
     mkdir -p "$1/python"; mount --bind "$python" "$1/python"; mount -t tmpfs -o mode=755 none "$hidden"
@@ -53,7 +53,7 @@ class Noahpy(Engine):
         self.become: list[str] = []
         if who != "root" and IS_ROOT:
             lent = f"{USER}:{LENT[0]}:{LENT[1]}" if who == "lent" else ""
-            pythons = {os.path.realpath(sys.base_prefix), os.path.realpath(sys.prefix)}
+            pythons = {os.path.realpath(folder) for folder in (sys.base_prefix, sys.prefix, ROOT)}
             place = str(folder)
             self.become = ["unshare", "--mount", "sh", "-c", BECOME, "sh", place, " ".join(sorted(pythons)), lent, str(USER)]
             self.command = [*self.become, *self.command]

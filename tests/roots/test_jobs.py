@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from noahpy.tree import Record
 from noahpy.tree import trees as list_trees
 from tests.conformance.test_terminal import Terminal
 from tests.conftest import Engine
@@ -74,8 +75,10 @@ def test_sigkill_ends_it_all(noahpy: Noahpy, tree: Path) -> None:
 
 def test_noahpy_processes_tells_the_numbers_of_outside(noahpy: Noahpy, tree: Path) -> None:
     with running(noahpy, tree, "(exit 3); sleep 1000 & echo ready; wait") as process:
-        inside = {child.pid for child in psutil.Process(process.pid).children(recursive=True)}
-        (records,) = [found for found in list_trees() if inside & {record.pid for record in found if not record.end}]
+        records: list[Record] = []
+        while len(records) < 3:  # the last one may not have come to its record yet
+            inside = {child.pid for child in psutil.Process(process.pid).children(recursive=True)}
+            (records,) = [found for found in list_trees() if inside & {record.pid for record in found if not record.end}]
         shell, left, sleeper = records
         assert [record.state() for record in records] == ["runs", "exit 3", "runs"]
         assert {shell.pid, sleeper.pid} <= inside
