@@ -106,9 +106,6 @@ class Lines:
 
     def idle(self) -> None:
         """Nothing has come for a while: what has begun is shown as far as it is known."""
-        for task in list(self.tasks.values()):
-            if task.came:
-                self._back(task, task.came, interrupted=False)
         if self._current and not self._begun and not self.options.holds:
             self._begun = self._beginning(self._current)
             self.write(self._begun)

@@ -57,8 +57,11 @@ def held_by_the_vmm(process: subprocess.Popen[bytes]) -> tuple[str, Counter[str]
     held["threads"] = seen.threads
     areas = [(*(int(end, 16) for end in m.addr.split("-")), m) for m in psutil.Process(process.pid).memory_maps(grouped=False)]
     window = next(start for start, end, m in areas if m.perms == "---p" and end - start > 1 << 40)
+    # Shared, too: with a child that was just forked, as the loop's shell has at times.
     outside = [
-        m.private_dirty for start, _, m in areas if not window <= start < window + (1 << 46) and "noahpy-tree" not in m.path
+        m.private_dirty + m.shared_dirty
+        for start, _, m in areas
+        if not window <= start < window + (1 << 46) and "noahpy-tree" not in m.path
     ]
     return str(process.args), held, sum(outside)
 

@@ -49,7 +49,7 @@ def test_script(traces: Callable[..., tuple[str, str]]) -> None:
 
 
 def test_listing(traces: Callable[..., tuple[str, str]]) -> None:
-    check(*traces(["ls", "-l", "/"]))
+    check(*traces(["ls", "-l", "/usr"]))  # not /: the links of /proc are as many as there are processes
 
 
 def test_python(traces: Callable[..., tuple[str, str]]) -> None:
