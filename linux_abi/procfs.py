@@ -10,9 +10,9 @@ from os import readlink
 
 from . import procviews
 from .errors import LinuxError
-from .procguests import guest
+from .procguests import Own, guest
 from .uapi.errno import EACCES
-from .uapi.fcntl import AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_ACCMODE, O_CLOEXEC, O_NOFOLLOW, O_PATH, O_WRONLY
+from .uapi.fcntl import AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_ACCMODE, O_CLOEXEC, O_NOFOLLOW, O_PATH, O_WRONLY, SEEK_SET
 from .uapi.mount import PROC_SUPER_MAGIC
 from .uapi.structs import Statfs
 
@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .procguests import Other, Own
+    from .procguests import Other
     from .task import Task
 
 _NO_DESCRIPTOR = b"/proc/self/fd/none\0"  # not there, wherever it is
@@ -108,11 +108,22 @@ def opened(task: Task, fd: int, flags: int) -> int:
     if shown is None or view is None:
         return fd
     try:
-        host.replace_content(fd, view(shown, host.read_whole(fd)))
+        host.replace_content(fd, _seen(task, fd, shown, view))
     except LinuxError as error:
         host.close_now(fd)
         return -error.errno
     return fd
+
+
+def _seen(task: Task, fd: int, shown: Own | Other, view: Callable[[Own | Other, bytes], bytes]) -> bytes:
+    """The content of a file of procfs as the guest sees it."""
+    try:
+        return view(shown, task.host.read_whole(fd))
+    except LinuxError:
+        if isinstance(shown, Own):
+            raise
+        task.host.now.lseek(fd, 0, SEEK_SET)  # it has just ended: what is left of it has nothing of the VMM's
+        return task.host.read_whole(fd)
 
 
 def link_target(task: Task, dirfd: int, path: int, target: bytes) -> bytes:

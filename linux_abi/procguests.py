@@ -81,7 +81,10 @@ class Other:
     @property
     def exe(self) -> bytes:
         """The program's path."""
-        return own.target(f"{self.pid}/fd/{self._program}")
+        try:
+            return own.target(f"{self.pid}/fd/{self._program}")
+        except OSError as error:  # the process has ended
+            raise LinuxError(error.errno or 0) from None
 
     def maps(self) -> bytes:
         """As Own.maps(): the host's areas in the window. Where the guest has none, the window is one that nobody may touch."""
