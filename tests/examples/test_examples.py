@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, Engine, noahpy_command
+from tests.conftest import ROOT, Engine
+from tests.sessions import printed, with_commands
 
 EXAMPLES = sorted((ROOT / "docs/examples").iterdir())
 
@@ -35,20 +34,9 @@ def matches(output: str, told: str) -> bool:
     return re.fullmatch(pattern, output) is not None
 
 
-@pytest.fixture
-def commands(tmp_path: Path) -> dict[str, str]:
-    """An environment with `noahpy` and this Python as `python3`."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    for name, command in ("noahpy", noahpy_command()), ("python3", [sys.executable]):
-        script = folder / name
-        script.write_text(f'#!/bin/sh\nexec {" ".join(command)} "$@"\n')
-        script.chmod(0o755)
-    return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
-
-
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_example(example: Path, commands: dict[str, str], native: Engine, tmp_path: Path) -> None:
+def test_example(example: Path, native: Engine, tmp_path: Path) -> None:
+    env = with_commands(tmp_path / "bin")
     work = tmp_path / "work"
     work.mkdir()
     shutil.copy(example, work)
@@ -57,6 +45,5 @@ def test_example(example: Path, commands: dict[str, str], native: Engine, tmp_pa
     for command, told in steps:
         if command.startswith("cat ") and not (work / command[4:]).exists():  # the reader is to write it
             (work / command[4:]).write_text(told)
-        result = native.run(["/bin/sh", "-c", f"exec 2>&1; {command}"], cwd=work, env=commands)
-        output = result.stdout.decode().replace(f"{work}/", "./")
+        output = printed(native, command, work, env).replace(f"{work}/", "./")
         assert matches(output, told), f"$ {command}\n{output}"

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from pathlib import Path
 
-from tests.conftest import ROOT, Engine, noahpy_command
+from tests.conftest import ROOT, Engine
+from tests.sessions import of_page, printed, with_commands
 
 PAGE = (ROOT / "docs/hooks.md").read_text()
-
-
-def session() -> list[tuple[str, str]]:
-    """Each command, and what it prints."""
-    found = []
-    for text in re.findall(r"^```\n(\$ .*?)^```$", PAGE, re.MULTILINE | re.DOTALL):
-        for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
-            command, _, output = part.partition("\n")
-            found.append((command, output))
-    return found
 
 
 def sources() -> dict[str, str]:
@@ -34,14 +24,11 @@ def test_session(kvm: None, native: Engine, tmp_path: Path) -> None:
     assert set(found) == {"files.py", "other.py", "call.py", "run.py", "multiply.c", "save.c"}
     for name, content in found.items():
         (folder / name).write_text(content.replace('startswith("/tmp")', f'startswith("{folder}")'))
-    for name, command in (("noahpy", noahpy_command()), ("python3", [sys.executable])):
-        script = tmp_path / name
-        script.write_text(f'#!/bin/sh\nexec {" ".join(command)} "$@"\n')
-        script.chmod(0o755)
-    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    for command, output in session():
-        result = native.run(["/bin/sh", "-c", f"exec 2>&1; {command}"], cwd=folder, env=env)
-        assert result.stdout.decode().replace(str(folder), "/tmp") == output, command
+    env = with_commands(tmp_path)
+    session = of_page(PAGE)
+    assert session
+    for command, output in session:
+        assert printed(native, command, folder, env).replace(str(folder), "/tmp") == output, command
 
 
 def test_readme(kvm: None, native: Engine, tmp_path: Path) -> None:

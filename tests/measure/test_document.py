@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
-from tests.conftest import ROOT, Engine, noahpy_command
+from tests.conftest import ROOT, Engine
+from tests.sessions import of_page, printed, with_commands
 
 PAGE = (ROOT / "docs/measuring.md").read_text()
-
-
-def session() -> list[tuple[str, str]]:
-    """Each command, and what it prints."""
-    (text,) = re.findall(r"^```\n(\$ .*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    found = []
-    for part in text.split("$ ")[1:]:
-        command, _, output = part.partition("\n")
-        found.append((command, output))
-    return found
 
 
 def plain(output: str, folder: Path) -> str:
@@ -28,12 +18,10 @@ def plain(output: str, folder: Path) -> str:
 
 
 def test_session(sim: None, native: Engine, tmp_path: Path) -> None:
+    env = with_commands(tmp_path)
     (source,) = re.findall(r"^```c\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     (tmp_path / "hello.c").write_text(source)
-    script = tmp_path / "noahpy"
-    script.write_text(f'#!/bin/sh\nexec {" ".join(noahpy_command())} "$@"\n')
-    script.chmod(0o755)
-    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    for command, output in session():
-        result = native.run(["/bin/sh", "-c", f"exec 2>&1; {command}"], cwd=tmp_path, env=env)
-        assert plain(result.stdout.decode(), tmp_path) == plain(output, Path("/tmp")), command
+    session = of_page(PAGE)
+    assert session
+    for command, output in session:
+        assert plain(printed(native, command, tmp_path, env), tmp_path) == plain(output, Path("/tmp")), command

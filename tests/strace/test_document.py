@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
-from tests.conftest import ROOT, Engine, noahpy_command
+from tests.conftest import ROOT, Engine
+from tests.sessions import of_page, printed, with_commands
 
 PAGE = (ROOT / "docs/tracing.md").read_text()
-
-
-def session() -> list[tuple[str, str]]:
-    """Each command, and what it prints."""
-    (text,) = re.findall(r"^```\n(\$ .*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    return [(command, output) for command, _, output in (part.partition("\n") for part in text.split("$ ")[1:])]
 
 
 def plain(output: str) -> str:
@@ -25,12 +19,10 @@ def plain(output: str) -> str:
 
 
 def test_session(kvm: None, native: Engine, tmp_path: Path) -> None:
+    env = with_commands(tmp_path)
     (tmp_path / "hello").write_text("Hello\n")
-    script = tmp_path / "noahpy"
-    script.write_text(f'#!/bin/sh\nexec {" ".join(noahpy_command())} "$@"\n')
-    script.chmod(0o755)
-    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    for command, output in session():
-        result = native.run(["/bin/sh", "-c", f"exec 2>&1; {command}"], cwd=tmp_path, env=env)
-        assert plain(result.stdout.decode()) == plain(output), command
+    session = of_page(PAGE)
+    assert session
+    for command, output in session:
+        assert plain(printed(native, command, tmp_path, env)) == plain(output), command
     assert (tmp_path / "counts.svg").read_text().startswith("<?xml")
