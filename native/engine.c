@@ -128,9 +128,10 @@ int engine_fork_child(struct vcpu *cpu) {
     vfork_born();
     int error = engine_->fork_child(cpu);
     cpu->robust_list = cpu->clear_child_tid = 0; /* here, since the child may set them before Python hears of the fork */
-    if (!error) tree_born();
-    if (!error && watch_on()) watch_born();
-    return error;
+    if (error) return error;
+    tree_born();
+    if (watch_on()) watch_born();
+    return 0;
 }
 
 void engine_fork_parent(void) {

@@ -23,7 +23,7 @@
 #include "tree.h"
 #include "watch.h"
 
-enum { CALLS = 512, ARGUMENTS = 6, IOVECS = 16, NAME_END = 10 };
+enum { IOVECS = 16, NAME_END = 10 };
 
 static struct {
     bool known, opens;

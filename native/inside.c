@@ -96,8 +96,9 @@ static void undo_action(const struct kvm_vcpu *v) {
 
 enum inside inside_leave(struct kvm_vcpu *v) {
     struct registers *r = v->seen.regs;
-    const uint8_t *at = inside_code + (r->rip - inside_entry(v));
-    if (r->rip - inside_entry(v) >= (uint64_t)(inside_end - inside_code) + 1) return NOT_INSIDE;
+    uint64_t offset = r->rip - inside_entry(v);
+    if (offset > (uint64_t)(inside_end - inside_code)) return NOT_INSIDE;
+    const uint8_t *at = inside_code + offset;
     if (at < inside_kept || at >= inside_leave_guest) return INSIDE_ASKED;
     r->rsp = kept(v, INSIDE_RSP);
     r->r11 = kept(v, INSIDE_R11);

@@ -9,6 +9,8 @@
 #define API_ELLIPSIS
 #include "api.h"
 
+enum { CALLS = COUNT_CALLS, ARGUMENTS = 6 }; /* numbers of system calls are below that */
+
 #ifndef ERESTARTSYS
 #define ERESTARTSYS 512
 #endif

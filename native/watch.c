@@ -19,7 +19,7 @@
 #include "count.h"
 #include "hidden.h"
 
-enum { CALLS = 512, ARGUMENTS = 6, SIGNALS = 64, CLERK_LATE_MS = 200, VECTORS_MOST = 32, COUNT_MOST = 1 << 20 };
+enum { SIGNALS = 64, CLERK_LATE_MS = 200, VECTORS_MOST = 32, COUNT_MOST = 1 << 20 };
 _Static_assert(sizeof(siginfo_t) == 128, "RECORD_SIGNAL carries the kernel's");
 
 bool watching_, recording_;
