@@ -82,7 +82,12 @@ def _matching(pattern: str) -> set[str]:
 
 
 def _unknown(word: str, known: Iterable[str], what: str) -> str:
+    raise UnknownName(there_is_no(what, word, known))
+
+
+def there_is_no(what: str, word: str, known: Iterable[str]) -> str:
+    """What the user reads, with the nearest of the words that are known."""
     from difflib import get_close_matches
 
     near = get_close_matches(word, known, 1)
-    raise UnknownName(f"there is no {what} '{word}'{f': {near[0]}?' if near else ''}")
+    return f"there is no {what} '{word}'{f': {near[0]}?' if near else ''}"

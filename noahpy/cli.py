@@ -12,7 +12,6 @@ from .errors import FAILED, NOT_FOUND, NOT_RUNNABLE, CannotRun
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import NoReturn
 
     from .cpu import Cpu
@@ -172,18 +171,13 @@ class Options:
             from .roots.rules import Rule
 
             self.rules.append(Rule(option, value))
-        else:
-            self.limit(option, value)
-
-    def limit(self, option: str, value: str) -> None:
-        """Take over an option of ROOTS."""
-        if option in _OWN:
+        elif option in _OWN:
             setattr(self, _OWN[option], int(value))
-            return
-        from .roots.policy import Policy
+        else:
+            from .roots.policy import Policy
 
-        self.policy = self.policy or Policy()
-        self.policy.set(option, value)
+            self.policy = self.policy or Policy()
+            self.policy.set(option, value)
 
     def out(self) -> int:
         """The file of -o, emptied, or stderr."""
@@ -236,14 +230,13 @@ def main(args: list[str]) -> NoReturn:
     sys.exit(status)
 
 
-def obey(args: list[str], instruments: Iterable[Instrument] = (), hooks: int = -1) -> int:
+def obey(args: list[str], hooks: int = -1) -> int:
     """Do what `args` say: the exit status, where that is not the guest's. CannotRun: it can't be done."""
     if args and args[0] in [name for name, _, _ in COMMANDS]:
         _restore_sigpipe()
         return _command(args[0], args[1:])
     given, words = parse(args)
     options = Options()
-    options.instruments += instruments
     options.hooks = hooks
     for option, value in given:
         if option in ("--help", "--version"):
@@ -340,7 +333,7 @@ def _command(name: str, args: list[str]) -> int:
     if name == "report":
         if len(args) not in (1, 2):
             raise _usage("report needs the FILE of --count -o FILE, and perhaps a PICTURE.svg or .png to draw")
-        from . import report
+        from .strace import report
 
         return report.main(args[0], args[1] if len(args) > 1 else "")
     if name == "help":

@@ -42,44 +42,35 @@ class Record:
 def trees() -> Iterator[list[Record]]:
     """The records of each tree that still runs and whose processes are this user's, in the order of their starts."""
     seen = set()
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
+    for process, path, memory in _holders():
+        if memory in seen:
             continue
+        seen.add(memory)
         try:
-            for fd in os.listdir(f"/proc/{name}/fd"):
-                path = f"/proc/{name}/fd/{fd}"
-                if os.readlink(path) == _NAME and (inode := os.stat(path).st_ino) not in seen:
-                    seen.add(inode)
-                    with open(path, "rb") as file:
-                        records = _records(file.read())
-                    _number(records, os.readlink(f"/proc/{name}/ns/pid"))
-                    yield records
-        except OSError:  # ended meanwhile, or another user's
+            with open(path, "rb") as file:
+                records = _records(file.read())
+            _number(records, os.readlink(f"/proc/{process}/ns/pid"))
+        except OSError:  # ended meanwhile
             continue
+        yield records
 
 
 def members(pid: int) -> list[int]:
     """The processes that are of one tree with `pid`, and it too; empty if it is of none."""
+    held = {process: memory for process, _, memory in _holders()}
+    return [process for process, memory in held.items() if memory == held.get(pid)]
 
-    def memory(process: int | str) -> int:
-        for fd in os.listdir(f"/proc/{process}/fd"):
-            path = f"/proc/{process}/fd/{fd}"
-            if os.readlink(path) == _NAME:
-                return os.stat(path).st_ino
-        return 0
 
-    found = []
-    try:
-        wanted = memory(pid)
-    except OSError:
-        return []
+def _holders() -> Iterator[tuple[int, str, int]]:
+    """The processes that are of a tree: number, path of the tree's memory, inode of that."""
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
-            if wanted and memory(name) == wanted:
-                found.append(int(name))
+            for fd in os.listdir(f"/proc/{name}/fd"):
+                path = f"/proc/{name}/fd/{fd}"
+                if os.readlink(path) == _NAME:
+                    yield int(name), path, os.stat(path).st_ino
         except OSError:  # ended meanwhile, or another user's
             continue
-    return found
 
 
 def _number(records: list[Record], namespace: str) -> None:

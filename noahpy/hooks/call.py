@@ -6,13 +6,13 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from linux_abi import types
+from linux_abi.show.calls import NAMES
 from linux_abi.syscall import Declarations
 from linux_abi.uapi import errno as errnos
 from linux_abi.uapi import x86_64
 from linux_abi.uapi.flags import FlagSet
 from linux_abi.uapi.layout import Struct
 from linux_abi.uapi.structs import Iovec
-from linux_abi.uapi.x86_64 import NUMBERS
 
 from . import wire
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 
 _M64 = (1 << 64) - 1
-_NAMES = {number: name for name, number in NUMBERS.items()}
 _REGISTERS: dict[str, int] = {name.lower(): place for name, place in vars(x86_64).items() if name[0] == "R" and name.isalnum()}
 _DECODERS: dict[str, Callable[[int], int]] = {}
 
@@ -144,7 +143,7 @@ class Call:
     def __init__(self, task: Task, number: int, words: Sequence[int], result: int | None, declared: Declarations) -> None:
         self.task = task
         self.number = number
-        self.name = _NAMES.get(number, str(number))
+        self.name = NAMES.get(number, str(number))
         self.result = result
         self.is_made = result is not None
         self.waits = 0.0  # s, before the call or before its end

@@ -86,10 +86,7 @@ def _named(what: str, value: str, known: dict[str, int], most: int) -> int:
         return int(value)
     if value in known:
         return known[value]
-    from difflib import get_close_matches
-
-    near = get_close_matches(value, known, 1)
-    raise _wrong(f"there is no {what} '{value}'{f': {near[0]}?' if near else ''}")
+    raise _wrong(callset.there_is_no(what, value, known))
 
 
 def _constants(module: object, prefix: str) -> dict[str, int]:

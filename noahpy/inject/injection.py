@@ -32,7 +32,6 @@ class Injection(Once):
         self._fault = fault
         self._counts: dict[tuple[Task, int], int] = {}
         self._sizes = _sizes(fault.calls) if fault.short >= 0 else {}
-        self._births = 0
 
     def born(self, task: Task) -> None:
         super().born(task)

@@ -6,7 +6,7 @@ import os
 import sys
 
 from .._native import ffi, lib
-from ..clerk import make, no_stream, output
+from ..clerk import make, no_stream
 from ..errors import CannotRun
 from .clerk import Clerk
 from .ledger import Ledger
@@ -28,7 +28,7 @@ def begin(options: Options) -> None:
     if options.coverage == "lcov" and not any(os.path.exists(os.path.join(path, "elftools")) for path in sys.path):
         raise CannotRun("--coverage=lcov needs the Python package pyelftools: python -m pip install pyelftools")
     try:
-        out = output(options.output)
+        out = options.out()
         ledger = no_stream(os.memfd_create("noahpy-ledger"))
         os.ftruncate(ledger, ffi.sizeof("struct ledger"))
         asked, ask = map(no_stream, os.pipe())

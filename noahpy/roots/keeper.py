@@ -16,7 +16,7 @@ from linux_abi.uapi.prctl import PR_SET_DUMPABLE, PR_SET_NAME
 from linux_abi.uapi.signals import SI_QUEUE
 
 from ..errors import CannotRun
-from . import kernel
+from . import inherited, kernel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,13 +104,9 @@ def keep(guest: int, init: int, line: socket, end: Callable[[], None]) -> NoRetu
     null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
     for fd in range(3):  # others see the end of a pipe when the guest has closed it
         os.dup2(null, fd)
-    kept = {terminal, line.fileno()}
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) > 2 and int(name) not in kept:
-            try:
-                os.close(int(name))
-            except OSError:
-                continue
+    for fd in inherited.descriptors():
+        if fd not in (0, 1, 2, terminal, line.fileno()):
+            os.close(fd)
     _Keeper(guest, init, line, terminal, end).serve()
 
 

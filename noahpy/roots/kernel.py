@@ -61,3 +61,20 @@ def restrict_mount(path: str, attributes: int, *, deep: bool, mount: int = AT_FD
     """Give attributes (MOUNT_ATTR_...) to the mount at `path`, or to the one that `mount` is."""
     flags = (AT_RECURSIVE if deep else 0) | (0 if path else AT_EMPTY_PATH)
     call("mount_setattr", mount, os.fsencode(path) + b"\0", flags, _MOUNT_ATTR.pack(attributes, 0, 0, 0), _MOUNT_ATTR.size)
+
+
+def mounts() -> list[tuple[str, str, str, str]]:
+    """What is mounted: which part of its file system, where, its kind, its options (proc_pid_mountinfo(5))."""
+    found = []
+    with open("/proc/self/mountinfo", "rb") as file:
+        for line in file:
+            before, _, after = line.partition(b" - ")
+            root, place = [_unescaped(word) for word in before.split()[3:5]]
+            kind, _, options = after.split()[:3]
+            found.append((root, place, kind.decode(), os.fsdecode(options)))
+    return found
+
+
+def _unescaped(word: bytes) -> str:
+    first, *escaped = word.split(b"\\")
+    return os.fsdecode(first + b"".join([bytes([int(part[:3], 8)]) + part[3:] for part in escaped]))

@@ -9,6 +9,7 @@ from time import sleep
 from linux_abi.uapi.errno import EBUSY, ENOENT
 
 from ..errors import CannotRun
+from . import kernel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -127,14 +128,10 @@ def _folder(controller: str) -> tuple[str, str, bool]:
 
 def _mounted(controller: str, group: str) -> str:
     """The folder of a group; of version 2 without a controller."""
-    with open("/proc/self/mountinfo", encoding="utf-8") as file:
-        for line in file:
-            before, _, after = line.partition(" - ")
-            root, place = before.split()[3:5]
-            kind, _, options = after.split()[:3]
-            shown = group == root or group.startswith(f"{root.rstrip('/')}/")
-            if shown and (kind == "cgroup2" if not controller else kind == "cgroup" and controller in options.split(",")):
-                return os.path.normpath(place + "/" + group[len(root.rstrip("/")) :])
+    for root, place, kind, options in kernel.mounts():
+        shown = group == root or group.startswith(f"{root.rstrip('/')}/")
+        if shown and (kind == "cgroup2" if not controller else kind == "cgroup" and controller in options.split(",")):
+            return os.path.normpath(place + "/" + group[len(root.rstrip("/")) :])
     raise FileNotFoundError(ENOENT, os.strerror(ENOENT), "/sys/fs/cgroup")
 
 

@@ -23,7 +23,7 @@ from linux_abi.uapi.mount import (
 
 from . import unpack
 from .images import Broken
-from .kernel import call, copy_mount, new_mount, put_mount, restrict_mount
+from .kernel import call, copy_mount, mounts, new_mount, put_mount, restrict_mount
 from .policy import MEMORY
 
 TYPE_CHECKING = False
@@ -176,25 +176,13 @@ def _place(path: str, folder: bool, make: bool) -> str:
 
 def _close_doors() -> None:
     """What the tree shows of the host's kernel, beside our own /proc and /dev, can be looked at alone."""
-    for path, kind in _mounts():
+    for _, path, kind, _ in mounts():
         if kind in _DOORS and not f"{path}/".startswith(("/proc/", "/dev/")):
             try:
                 restrict_mount(path, MOUNT_ATTR_RDONLY, deep=False)
             except OSError as error:
                 if error.errno not in (ENOENT, ENOTDIR, EINVAL):  # something else is mounted over it
                     raise
-
-
-def _mounts() -> list[tuple[str, str]]:
-    """Where something is mounted, and of which kind it is (proc_pid_mountinfo(5))."""
-    found = []
-    with open("/proc/self/mountinfo", "rb") as file:
-        for line in file:
-            before, _, after = line.partition(b" - ")
-            first, *escaped = before.split()[4].split(b"\\")
-            path = first + b"".join([bytes([int(part[:3], 8)]) + part[3:] for part in escaped])
-            found.append((os.fsdecode(path), after.split()[0].decode()))
-    return found
 
 
 # ---- /proc and /dev ----

@@ -8,6 +8,7 @@ from linux_abi.show.calls import NAMES
 from linux_abi.show.structs import signal_name
 
 from .._native import ffi, lib
+from .table import PLACES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     Process = dict[str, Any]
 
-PLACES = {"guest": lib.SERVED_GUEST, "C": lib.SERVED_C, "Python": lib.SERVED_PYTHON}
+_SERVED = dict(zip(PLACES, (lib.SERVED_GUEST, lib.SERVED_C, lib.SERVED_PYTHON), strict=True))
 _EXITS = {"syscall": lib.EXIT_SYSCALL, "fault": lib.EXIT_FAULT, "signal": lib.EXIT_SIGNAL, "memory": lib.EXIT_MEMORY}
 _SECOND = 1e9
 _SIZE = ffi.sizeof("struct count_process")
@@ -56,7 +57,7 @@ def _process(record: Any, start: int, only: set[str] | None) -> Process:
 
 def _calls(record: Any, only: set[str] | None) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    for place, served in PLACES.items():
+    for place, served in _SERVED.items():
         for number in range(lib.COUNT_CALLS):
             call = record.call[served][number]
             name = NAMES.get(number, "unknown")

@@ -114,7 +114,4 @@ def _names(words: str) -> set[str]:
 def _checked(word: str, known: Iterable[str], what: str) -> str:
     if word in known:
         return word
-    from difflib import get_close_matches
-
-    near = get_close_matches(word, known, 1)
-    raise CannotRun(f"there is no {what} '{word}'{f': {near[0]}?' if near else ''}")
+    raise CannotRun(callset.there_is_no(what, word, known))
