@@ -12,6 +12,7 @@ from .errors import FAILED, NOT_FOUND, NOT_RUNNABLE, CannotRun
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import NoReturn
 
     from .cpu import Cpu
@@ -230,13 +231,14 @@ def main(args: list[str]) -> NoReturn:
     sys.exit(status)
 
 
-def obey(args: list[str], hooks: int = -1) -> int:
+def obey(args: list[str], instruments: Iterable[Instrument] = (), hooks: int = -1) -> int:
     """Do what `args` say: the exit status, where that is not the guest's. CannotRun: it can't be done."""
     if args and args[0] in [name for name, _, _ in COMMANDS]:
         _restore_sigpipe()
         return _command(args[0], args[1:])
     given, words = parse(args)
     options = Options()
+    options.instruments += instruments
     options.hooks = hooks
     for option, value in given:
         if option in ("--help", "--version"):
