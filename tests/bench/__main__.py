@@ -47,7 +47,8 @@ def build(name: str = "bench") -> Path:
 def engines() -> dict[str, list[str]]:
     found = {name: [command] for name, command in PEERS.items() if shutil.which(command)}
     noahpy = noahpy_command()
-    return {"native": [], "noahpy": noahpy, "noahpy, sim": [*noahpy, "--engine", "sim"], **found}
+    ways = {"noahpy": noahpy, "no-fast": [*noahpy, "--no-fast"], "sim": [*noahpy, "--engine", "sim"]}
+    return {"native": [], **ways, **found}
 
 
 def inside(program: Path, name: str) -> Callable[[list[str]], float]:
