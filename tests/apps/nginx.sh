@@ -6,6 +6,7 @@ chmod 755 "$HOME" "$HOME/www"
 seq 100000 >"$HOME/www/numbers.txt"
 echo hello >"$HOME/www/index.html"
 cat >"$HOME/nginx.conf" <<conf
+user $(id -un);
 worker_processes 2;
 pid nginx.pid;
 error_log logs/error;

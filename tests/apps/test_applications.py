@@ -1,7 +1,8 @@
 """Real work, natively and in the guest: each NAME.sh here prints the same, ends the same, and leaves the same files.
 
 A script starts in an empty folder, at one path for all engines. What differs from run to run even natively (times, pids,
-an index with inode numbers) it keeps to itself or removes.
+an index with inode numbers) it keeps to itself or removes. A race that it has all the same is no difference: what the guest
+did and the host itself does, in one of a few more runs, is right.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import difflib
 import os
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +19,8 @@ import pytest
 from tests.apps import programs
 from tests.apps.programs import Outcome, Program
 from tests.conftest import CACHE, ROOT, Engine
+
+NATIVE_RUNS = 3
 
 APPLICATIONS = [
     pytest.param(p, id=p.name, marks=[pytest.mark.timeout(2 * programs.TIMEOUT), *([pytest.mark.slow] if p.slow else [])])
@@ -33,14 +37,16 @@ def perform() -> Iterator[Callable[[Engine, Program], Outcome]]:
 
 
 @pytest.fixture(scope="session")
-def expected(perform: Callable[[Engine, Program], Outcome], native: Engine) -> Callable[[Program], Outcome]:
-    """`expected(program)`: what a script does natively."""
-    known: dict[str, Outcome] = {}
+def expected(perform: Callable[[Engine, Program], Outcome], native: Engine) -> Callable[[Program], Iterator[Outcome]]:
+    """`expected(program)`: what a script does natively, run by run."""
+    known: defaultdict[str, list[Outcome]] = defaultdict(list)
 
-    def expected(program: Program) -> Outcome:
-        if program.name not in known:
-            known[program.name] = perform(native, program)
-        return known[program.name]
+    def expected(program: Program) -> Iterator[Outcome]:
+        seen = known[program.name]
+        for run in range(NATIVE_RUNS):
+            if run == len(seen):
+                seen.append(perform(native, program))
+            yield seen[run]
 
     return expected
 
@@ -50,12 +56,13 @@ def test_application(
     program: Program,
     guest: Engine,
     perform: Callable[[Engine, Program], Outcome],
-    expected: Callable[[Program], Outcome],
+    expected: Callable[[Program], Iterator[Outcome]],
 ) -> None:
-    want = expected(program)
+    natively = expected(program)
+    want = next(natively)
     assert want.result.status == 0, want
     got = perform(guest, program)
-    if got != want:
+    if got != want and got not in natively:
         lines = difflib.unified_diff(str(want).splitlines(), str(got).splitlines(), "native", guest.name, n=1, lineterm="")
         pytest.fail("\n".join(lines), pytrace=False)
 
