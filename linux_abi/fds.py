@@ -1,4 +1,4 @@
-"""Descriptors: the guest's numbers are the host's; a range above the guest's RLIMIT_NOFILE is the VMM's own and hidden."""
+"""Descriptors: the guest's numbers are the host's; a range that it does not use is the VMM's own and hidden."""
 
 from __future__ import annotations
 
@@ -21,14 +21,18 @@ _NEVER_OPEN = 0x7FFFFFFF  # and not -1, which is "none" to some calls, such as s
 class FdTable:
     """Knows which numbers are hidden: [hidden_base, hidden_base + hidden_count).
 
-    `move(base)`, the VMM's, takes them to `base` and above: 0 or negative errno. With `lock` held a thread opens and closes
-    hidden ones, looks at RLIMIT_NOFILE, and forks: so a child inherits what is whole.
+    Of the VMM: `move(base)` takes them to `base` and above, 0 or negative errno; `watch()` is to be called when RLIMIT_NOFILE
+    has changed, or numbers of the guest's come to be that no call has told. With `lock` held a thread opens and closes hidden
+    ones, looks at RLIMIT_NOFILE, and forks: so a child inherits what is whole.
     """
 
-    def __init__(self, hidden_base: int, hidden_count: int, move: Callable[[int], int]) -> None:
+    def __init__(
+        self, hidden_base: int, hidden_count: int, move: Callable[[int], int], watch: Callable[[], None]
+    ) -> None:
         self.hidden_base = hidden_base
         self.hidden_count = hidden_count
         self.move = move
+        self.watch = watch
         self.lock = allocate_lock()
 
     def is_hidden(self, fd: int) -> bool:
@@ -39,28 +43,34 @@ class FdTable:
         """The descriptor in a register as the host may see it: for a hidden one, a number that gives EBADF."""
         return _NEVER_OPEN if 0 <= (fd & 0xFFFFFFFF) - self.hidden_base < self.hidden_count else fd
 
-    def make_room(self, soft_limit: int) -> None:
-        """To be called before the guest's soft RLIMIT_NOFILE becomes `soft_limit`.
+    def give_way(self, host: Host) -> None:
+        """The guest's numbers come near: take the VMM's descriptors out of their way, above its limit where that is allowed.
 
-        Where the host refuses to move the VMM's descriptors they stay, hidden, in the guest's range: their numbers are
-        taken, and `dup2` on them gives EBADF.
+        Where there is no room they stay, hidden, in the guest's range: their numbers are taken, and `dup2` on them gives EBADF.
         """
-        base = min(soft_limit, 1 << 30)  # RLIM_INFINITY; the kernel's own bound (fs.nr_open) is far below
-        if self.hidden_count and base > self.hidden_base and self.move(base) == 0:
+        limit = self._limit(host)
+        above = limit.rlim_cur + self.hidden_count <= limit.rlim_max
+        base = limit.rlim_cur if above else self._gap(host, limit.rlim_max, _NEVER_OPEN)
+        if base > self.hidden_base and self.move(base) == 0:
             self.hidden_base = base
 
     def make_way(self, host: Host, fd: int) -> None:
         """Free the number `fd`, if the guest may use it (it is below its limit), by moving the VMM's descriptors."""
         if not self.is_hidden(fd):
             return
-        limit = bytearray(Rlimit.size)
-        if host.prlimit64(0, RLIMIT_NOFILE, 0, limit) < 0 or fd >= Rlimit.unpack(limit).rlim_cur:
+        limit = self._limit(host)
+        if fd >= limit.rlim_cur:
             return
-        for end in (self.hidden_base, Rlimit.unpack(limit).rlim_cur):
+        for end in (self.hidden_base, limit.rlim_cur):
             base = self._gap(host, end, fd)
             if base and self.move(base) == 0:
                 self.hidden_base = base
                 return
+
+    def _limit(self, host: Host) -> Rlimit:
+        limit = bytearray(Rlimit.size)
+        host.prlimit64(0, RLIMIT_NOFILE, 0, limit)
+        return Rlimit.unpack(limit)
 
     def _gap(self, host: Host, end: int, fd: int) -> int:
         """The last place below `end` with room for the VMM's descriptors, without `fd`; 0 if there is none."""

@@ -118,7 +118,7 @@ enum {
     EXIT_FAULT,   /* an exception: vector, error_code, address */
     EXIT_SIGNAL,  /* a caught signal waits; `number` is the call that it interrupted in C (rax: -EINTR), or -1 */
     EXIT_MEMORY,  /* the host refused a page that the tables promise: a file shrank */
-    EXIT_NEWS,    /* C has made this process by a fork, or has executed a program in it: fast_news() */
+    EXIT_NEWS,    /* C has something to tell of the process as a whole: fast_news() */
     EXIT_ERROR    /* the engine failed: engine_error() */
 };
 
@@ -197,8 +197,8 @@ void fast_exit(int allowed); /* whether exit_group(2) may end the process at onc
 void fast_linger(int pid);   /* the process whose exit_group(2) is Python's, whatever was allowed */
 /* Whether C may fork: for a process all of whose memory a child inherits. */
 void fast_fork(int allowed);
-enum { NEWS_FORKED = 1, NEWS_EXECUTED = 2 };
-int fast_news(void); /* at EXIT_NEWS, which comes once before an exit of another kind: what C has done since */
+enum { NEWS_FORKED = 1, NEWS_EXECUTED = 2, NEWS_CROWDED = 4 };
+int fast_news(void); /* at EXIT_NEWS: what C has done, or has seen happen, since */
 
 /* ---- Programs (load.c, exec.c) ------------------------------------------------------------------------------------------ */
 
@@ -361,11 +361,12 @@ void signal_forced(const void *siginfo); /* a signal reaches the thread that was
 
 /* ---- Descriptors of the VMM's own (hidden.c) ------------------------------------------------------------------------- */
 
-/* The VMM's descriptors sit at [hidden_base(), hidden_base() + hidden_count()), above the guest's RLIMIT_NOFILE;
- * hidden_move() moves them when the guest raises it. */
+/* The VMM's descriptors sit at [hidden_base(), hidden_base() + hidden_count()), where the guest has none: above its RLIMIT_NOFILE,
+ * or below, and then the guest's numbers are watched to come near (NEWS_CROWDED). */
 int hidden_base(void);
 int hidden_count(void);
 int hidden_move(int base);
+void hidden_watch(void); /* the guest's limit is another */
 /* Takes over a descriptor of Python's: its place (not its number, which may change), or negative errno. */
 int hidden_keep(int fd);
 int hidden_fd(int place); /* its number now */

@@ -60,6 +60,7 @@ static int run(struct vcpu *v) {
     const bool watched = watch_on();
     if (watched) watch_end(SERVED_PYTHON);
     for (;;) {
+        if (fast_has_news() & NEWS_CROWDED) return EXIT_NEWS;
         v->number = -1;
         if (host_identity_changed() && engine_->forget) engine_->forget(v);
         if (watched) watch_enter();
@@ -79,7 +80,7 @@ int vcpu_run(struct vcpu *v) {
     kept_exit_ = -1;
     if (exit >= 0) return exit;
     exit = run(v);
-    if (!fast_has_news()) return exit;
+    if (exit == EXIT_NEWS || !fast_has_news()) return exit;
     kept_exit_ = exit;
     return EXIT_NEWS;
 }

@@ -233,13 +233,9 @@ static bool known_request(uint64_t request) {
 
 static int news_;
 
-void news(int what) { news_ |= what; }
-bool fast_has_news(void) { return news_; }
-int fast_news(void) {
-    int told = news_;
-    news_ = 0;
-    return told;
-}
+void news(int what) { __atomic_fetch_or(&news_, what, __ATOMIC_RELAXED); }
+int fast_has_news(void) { return __atomic_load_n(&news_, __ATOMIC_RELAXED); }
+int fast_news(void) { return __atomic_exchange_n(&news_, 0, __ATOMIC_RELAXED); }
 
 static bool finish_exit_group(struct vcpu *cpu) {
     if (!may_exit_ || (lingers_ && getpid() == lingers_)) return false;

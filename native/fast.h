@@ -6,9 +6,9 @@
 bool fast_finish(struct vcpu *);
 /* A path that cannot lead to the VMM's program or to a descriptor of its own. */
 bool fast_plain_path(uint64_t gva);
-/* Python is to hear of NEWS_... at the next exit; whether there is any. */
+/* Python is to hear of NEWS_... at the next exit; which there are. */
 void news(int what);
-bool fast_has_news(void);
+int fast_has_news(void);
 /* Whether the engine may do rt_sigaction(2) in the guest, where no more than the table of actions changes. */
 bool fast_sigaction_inside(void);
 /* What the process does at signals becomes what execve(2) leaves. */

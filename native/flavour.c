@@ -191,7 +191,7 @@ static void correct_undefined(struct kvm_vcpu *v) {
 /* Of exceptions that are to come KVM has none from now on, and of the last one no number. */
 static void forget_exceptions(struct kvm_vcpu *v) {
     struct kvm_vcpu_events none = {0};
-    ioctl(v->fd, KVM_SET_VCPU_EVENTS, &none);
+    kvm_ioctl(&v->fd, KVM_SET_VCPU_EVENTS, &none);
 }
 
 /* A signal may stop KVM between an exception and its way to the stub. Registers that are set then make KVM forget it, or raise
@@ -200,7 +200,7 @@ static void forget_exceptions(struct kvm_vcpu *v) {
  * RIP on it. */
 bool flavour_trapped(struct kvm_vcpu *v) {
     struct kvm_vcpu_events events;
-    if (ioctl(v->fd, KVM_GET_VCPU_EVENTS, &events)) return false;
+    if (kvm_ioctl(&v->fd, KVM_GET_VCPU_EVENTS, &events)) return false;
     unsigned vector = events.exception.nr;
     bool coming = events.exception.injected;
     if (!vector && !coming) return false;

@@ -1,19 +1,26 @@
-/* The VMM's own descriptors, out of the guest's reach: above its RLIMIT_NOFILE, where the kernel gives out no numbers.
+/* The VMM's own descriptors, out of the guest's reach: above its RLIMIT_NOFILE, where the kernel gives out no numbers, or, since
+ * at each fork the kernel copies a table up to the highest one, at LOW until the guest's numbers come near.
  * The limit itself stays the guest's; it is raised only while a descriptor is moved. */
 #include "hidden.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "fast.h"
 #include "tree.h"
+
+enum { LOW = 1024, MARGIN = 256 }; /* a message brings no more than 253 at once (SCM_MAX_FD) */
 
 /* Room for a vCPU's of each thread; where the hard limit is near, an eighth of it, but the first few at least. */
 enum { HIDDEN_MAX = 4096, HIDDEN_LEAST = 8 };
 
 static int *owner_[HIDDEN_MAX]; /* the variable that holds the descriptor of each place */
 static int base_ = -1, count_, room_ = HIDDEN_MAX;
+static int near_ = INT_MAX; /* a number of the guest's that is near ours */
 
 int hidden_base(void) { return base_ < 0 ? 1 << 30 : base_; }
 int hidden_count(void) { return base_ < 0 ? 0 : room_; }
@@ -22,8 +29,9 @@ int hidden_count(void) { return base_ < 0 ? 0 : room_; }
 static int move(int *fd, int to) {
     int moved = dup3(*fd, to, O_CLOEXEC);
     if (moved < 0) return -errno;
-    close(*fd);
-    *fd = moved;
+    int old = *fd;
+    __atomic_store_n(fd, moved, __ATOMIC_RELEASE); /* before the old one goes: kvm_ioctl() */
+    close(old);
     return 0;
 }
 
@@ -46,8 +54,21 @@ static int move_all(int from, int base) {
     return error;
 }
 
-/* The first place: right above the guest's soft limit. Where the hard one leaves little room there, it is below: at the end of
- * the guest's own numbers, of which only a guest that uses nearly all would miss them. */
+/* Whether a descriptor of [from, end) is open, below the limit that poll(2) has. */
+static bool any_open(int from, int end) {
+    struct pollfd at[MARGIN];
+    while (from < end) {
+        nfds_t n = 0;
+        while (n < MARGIN && from < end) at[n++] = (struct pollfd){.fd = from++};
+        poll(at, n, 0);
+        for (nfds_t i = 0; i < n; i++)
+            if (!(at[i].revents & POLLNVAL)) return true;
+    }
+    return false;
+}
+
+/* The first place: LOW, else right above the guest's soft limit. Where the hard one leaves little room there, it is below: at the
+ * end of the guest's own numbers, of which only a guest that uses nearly all would miss them. */
 static int choose_base(void) {
     struct rlimit guest;
     if (getrlimit(RLIMIT_NOFILE, &guest)) return -errno;
@@ -56,7 +77,28 @@ static int choose_base(void) {
     if (room_ < HIDDEN_LEAST) room_ = HIDDEN_LEAST;
     rlim_t last = guest.rlim_max - (rlim_t)room_;
     base_ = (int)(guest.rlim_cur < last ? guest.rlim_cur : last);
+    if (base_ > LOW && !any_open(LOW - MARGIN, LOW + room_)) base_ = LOW, near_ = LOW - MARGIN;
     return 0;
+}
+
+/* The kernel gives the lowest number that is free: none above near_ before that one is taken. */
+static void look(void) {
+    if (fcntl(near_, F_GETFD) < 0) return;
+    near_ = INT_MAX;
+    news(NEWS_CROWDED);
+}
+
+void hidden_met(long number, long result) {
+    bool pair = number == SYS_pipe || number == SYS_pipe2 || number == SYS_socketpair;
+    if (near_ != INT_MAX && (result == near_ || (pair && !result))) look();
+}
+
+void hidden_watch(void) {
+    struct rlimit guest;
+    near_ = INT_MAX;
+    if (getrlimit(RLIMIT_NOFILE, &guest) || guest.rlim_cur <= (rlim_t)base_) return;
+    near_ = base_ > MARGIN ? base_ - MARGIN : base_ / 2;
+    look();
 }
 
 int hidden_add(int *fd) {
@@ -101,6 +143,7 @@ int hidden_move(int base) {
     if (error) return error;
     base_ = base;
     tree_descriptors();
+    hidden_watch();
     return 0;
 }
 

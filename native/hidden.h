@@ -14,3 +14,5 @@ void hidden_pass(int *from, int *to);
 /* Between them descriptors can be opened though the guest has as many as it may: they get hidden numbers. */
 void hidden_widen(struct rlimit *guest);
 void hidden_narrow(const struct rlimit *guest);
+/* The guest's system call has ended so, and may have given a number that comes near the VMM's: NEWS_CROWDED. */
+void hidden_met(long number, long result);

@@ -15,6 +15,7 @@
 
 #include "copy.h"
 #include "count.h"
+#include "hidden.h"
 #include "tree.h"
 #include "watch.h"
 
@@ -42,6 +43,7 @@ static bool (*fault_)(uint64_t, long long *);
 void signal_stops(void (*stop)(void), bool (*fault)(uint64_t, long long *)) { stop_ = stop, fault_ = fault; }
 
 static void note(long number, long result) {
+    hidden_met(number, result);
     switch (number) {
     case SYS_setuid:
     case SYS_setgid:
@@ -87,8 +89,9 @@ static bool is_kick(const siginfo_t *info) {
 
 long host_syscall_now(long number, long a, long b, long c, long d, long e, long f) {
     long result = syscall(number, a, b, c, d, e, f);
+    if (result == -1) result = -errno;
     note(number, result);
-    return result == -1 ? -errno : result;
+    return result;
 }
 
 static int place_of(int number, const siginfo_t *info) {

@@ -22,6 +22,15 @@ static int kvm_ = -1, vm_ = -1;
 
 int vm_fd(void) { return vm_; }
 
+int kvm_ioctl(const int *fd, unsigned long request, void *argument) {
+    int used, result;
+    do {
+        used = __atomic_load_n(fd, __ATOMIC_RELAXED);
+        result = ioctl(used, request, argument);
+    } while (result < 0 && (errno == EBADF || errno == ENOTTY) && used != __atomic_load_n(fd, __ATOMIC_RELAXED));
+    return result;
+}
+
 static size_t run_size_;
 static struct {
     struct kvm_cpuid2 head;
@@ -32,7 +41,7 @@ static bool cpuid_chosen_;
 static int show(unsigned id, uint64_t gpa, void *host, uint64_t size) {
     struct kvm_userspace_memory_region region = {
         .slot = id, .guest_phys_addr = gpa, .memory_size = size, .userspace_addr = (uint64_t)host};
-    return ioctl(vm_, KVM_SET_USER_MEMORY_REGION, &region) ? -errno : 0;
+    return kvm_ioctl(&vm_, KVM_SET_USER_MEMORY_REGION, &region) ? -errno : 0;
 }
 
 /* Makes KVM drop all of its shadow page tables: needed where a 2 MiB entry becomes a table or a table a 2 MiB entry, which
@@ -305,7 +314,7 @@ static int run(struct vcpu *seen) {
     signal_kicks(&v->run->immediate_exit);
     if (*signal_caught()) return EXIT_SIGNAL;
     enter(v);
-    int failed = ioctl(v->fd, KVM_RUN, 0) ? errno : 0;
+    int failed = kvm_ioctl(&v->fd, KVM_RUN, NULL) ? errno : 0;
     int exit = leave(v, &state);
     if (!failed) {
         if (v->run->exit_reason != KVM_EXIT_IO) return unexpected(v);

@@ -23,6 +23,8 @@ struct kvm_vcpu {
 };
 
 int vm_fd(void);
+/* ioctl(2) on a descriptor of the VMM's, which another thread may be moving (hidden.c). */
+int kvm_ioctl(const int *fd, unsigned long request, void *argument);
 /* What the guest's CPU answers to CPUID; NULL: nothing. */
 struct kvm_cpuid_entry2 *cpuid_leaf(uint32_t function, uint32_t index);
 

@@ -65,7 +65,7 @@ static int set(struct kvm_vcpu *v, const void *area, size_t size) {
     uint8_t *whole = kvm_area(&large);
     if (!whole) return -ENOMEM;
     memcpy(whole, area, size < xstate_size() ? size : xstate_size());
-    int error = ioctl(v->fd, KVM_SET_XSAVE, whole) ? -errno : 0;
+    int error = kvm_ioctl(&v->fd, KVM_SET_XSAVE, whole) ? -errno : 0;
     free(whole);
     return error;
 }
@@ -90,7 +90,7 @@ int xstate_get(struct vcpu *seen, void *area) {
     int error = load_now(v);
     void *whole = kvm_area(&large);
     if (!whole) error = -ENOMEM;
-    if (!error && ioctl(v->fd, large ? KVM_GET_XSAVE2 : KVM_GET_XSAVE, whole)) error = -errno;
+    if (!error && kvm_ioctl(&v->fd, large ? KVM_GET_XSAVE2 : KVM_GET_XSAVE, whole)) error = -errno;
     if (!error) memcpy(area, whole, xstate_size());
     free(whole);
     return error;

@@ -79,8 +79,11 @@ class Process:
         return prepare(path, argv, envp, host=self.host.now, stack_limit=limit, execfn=execfn, lasting=lasting)
 
     def catch_up(self, task: Task) -> None:
-        """C has forked this process, or executed a program in it, or both."""
+        """C has forked this process or executed a program in it, or the guest's descriptors come near the VMM's."""
         news = lib.fast_news()
+        if news & lib.NEWS_CROWDED:
+            with task.group.fds.lock:
+                task.group.fds.give_way(self.host.now)
         if news & lib.NEWS_FORKED:
             from linux_abi.syscalls.lifecycle import begin_child
 

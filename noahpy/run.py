@@ -52,7 +52,8 @@ def start(program: bytes, argv: list[bytes], envp: list[bytes], options: Options
     lib.fast_memory(mm.vmas.book)
     vdso.tell(options.aslr, _hold_proc())
     entry = process.load(image)
-    group = ThreadGroup(FdTable(lib.hidden_base(), lib.hidden_count(), lib.hidden_move), Actions(kvm.actions()))
+    fds = FdTable(lib.hidden_base(), lib.hidden_count(), lib.hidden_move, lib.hidden_watch)
+    group = ThreadGroup(fds, Actions(kvm.actions()))
     task = Task(group, mm, host, kvm.Cpu(), signals, process)
     serve: Callable[[Task], None] = lambda task: run(task, table)  # noqa: E731  or something around it
     if options.instruments:

@@ -59,13 +59,13 @@ def set_limit(task: Task, resource: int, new: Rlimit) -> None:
 
 
 def _set_host_limit(task: Task, resource: int, new: Rlimit) -> None:
-    if resource == RLIMIT_NOFILE:
-        task.group.fds.make_room(new.rlim_cur)
     if resource in _HARD_KEPT:
         new = new.replace(rlim_max=max(new.rlim_max, _host_limit(task, resource).rlim_max))
     result = task.host.now.prlimit64(0, resource, bytes(new), 0)
     if result < 0:
         raise LinuxError(-result)
+    if resource == RLIMIT_NOFILE:
+        task.group.fds.watch()
 
 
 def _may_raise(task: Task) -> bool:

@@ -228,7 +228,10 @@ def recvmsg(task: Task, sockfd: Fd, msg: InOut[Msghdr], flags: Flags[MessageFlag
     buffer = bytearray(bytes(_host_message(task, message, False, kept)))
     result = task.host.recvmsg(fd, buffer, flags)
     if result >= 0:
-        task.mm.write(msg, _answer(message, Msghdr.unpack(buffer)))
+        received = Msghdr.unpack(buffer)
+        task.mm.write(msg, _answer(message, received))
+        if received.msg_controllen:
+            task.group.fds.watch()
     return result
 
 
@@ -273,4 +276,6 @@ def recvmmsg(
         received = Mmsghdr.unpack_from(buffer, i * Mmsghdr.size)
         answer = _answer(messages[i].msg_hdr, received.msg_hdr)
         task.mm.write(msgvec + i * Mmsghdr.size, answer + received.msg_len.to_bytes(4, "little"))
+        if received.msg_hdr.msg_controllen:
+            task.group.fds.watch()
     return result

@@ -170,7 +170,7 @@ class Hostile:
         self._fill()
         kvm.Signals()  # copies end at a fault
         self.host = _Host()
-        group = ThreadGroup(FdTable(HIDDEN, 1, lambda base: -EPERM))
+        group = ThreadGroup(FdTable(HIDDEN, 1, lambda base: -EPERM, lambda: None))
         self.task = Task(group, self.mm, self.host, _Cpu(), _Signals(), _Machine(self.vmm))
 
     def fill_structs(self, rng: random.Random) -> None:

@@ -117,7 +117,7 @@ class FakeGuest:
 
     def __init__(self) -> None:
         self.mm = FakeMemory()
-        self.group = ThreadGroup(FdTable(self.HIDDEN, 2, self.move_hidden))
+        self.group = ThreadGroup(FdTable(self.HIDDEN, 2, self.move_hidden, lambda: None))
         self.group.exe = self.EXE
         self.host = LinuxHost(raw, address_of)
         cpu = SimpleNamespace(blocked=0, robust_list=0, clear_child_tid=0)

@@ -129,17 +129,27 @@ def test_close_range_spares_the_hidden(guest: FakeGuest) -> None:
     assert [is_open(fd) for fd in range(hidden - 2, hidden + 4)] == [False, False, True, True, False, False]
 
 
-def test_the_hidden_make_room(guest: FakeGuest) -> None:
+def test_the_hidden_give_way(guest: FakeGuest) -> None:
+    """Above the limit if that is allowed, else to the end of the guest's numbers."""
     fds = guest.group.fds
-    fds.make_room(guest.HIDDEN)
-    assert guest.hidden == [guest.HIDDEN, guest.HIDDEN + 1]
-    fds.make_room(guest.HIDDEN + 50)
-    assert guest.hidden == [guest.HIDDEN + 50, guest.HIDDEN + 51]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    asked = []
+    fds.move = lambda base: asked.append(base) or -errno.EPERM
+    try:
+        for limit in ((600, hard), (hard, hard)):
+            resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+            fds.give_way(guest.host.now)
+            assert fds.hidden_base == guest.HIDDEN
+        fds.move = guest.move_hidden
+        os.dup2(0, hard - 1)
+        fds.give_way(guest.host.now)
+        os.close(hard - 1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert asked == [600, hard - 2]
+    assert guest.hidden == [hard - 3, hard - 2]
     assert not is_open(guest.HIDDEN)
     assert not fds.is_hidden(guest.HIDDEN)
-    fds.move = lambda base: -errno.EPERM
-    fds.make_room(10_000)
-    assert guest.hidden == [guest.HIDDEN + 50, guest.HIDDEN + 51]
 
 
 def test_the_hidden_make_way(guest: FakeGuest) -> None:
