@@ -26,9 +26,7 @@ class FdTable:
     ones, looks at RLIMIT_NOFILE, and forks: so a child inherits what is whole.
     """
 
-    def __init__(
-        self, hidden_base: int, hidden_count: int, move: Callable[[int], int], watch: Callable[[], None]
-    ) -> None:
+    def __init__(self, hidden_base: int, hidden_count: int, move: Callable[[int], int], watch: Callable[[], None]) -> None:
         self.hidden_base = hidden_base
         self.hidden_count = hidden_count
         self.move = move
