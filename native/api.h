@@ -63,9 +63,14 @@ struct book {
     uint64_t brk_start, brk_end, stack_start, stack_room;
     uint64_t as_limit, data_limit, stack_limit, lock_future;
     int sealed;
+    struct lock *lock;
 };
 
 struct book *book_new(uint64_t floor, uint64_t size);
+/* Whoever looks at mappings or changes them, in the book or the window, holds the lock. A thread may take it again while it has it;
+ * a child of the thread that has it has it, too. */
+void book_lock(struct book *);
+void book_unlock(struct book *);
 void book_clear(struct book *); /* as new, but for the limits */
 void book_free(struct book *);
 /* The mapping of `address`; the first one that ends above it, and its place in the list; how many start below it. */
@@ -192,7 +197,7 @@ void fast_memory(struct book *);               /* the guest's, for mmap(2) and i
 void fast_requests(const uint32_t *requests, unsigned count); /* of ioctl(2), with addresses, that C may hand to the host */
 /* The process's actions as rt_sigaction(2) has them, signal 1 first: handler, flags, restorer, mask. */
 uint64_t *fast_actions(void);
-void fast_alone(int alone);  /* whether the process has one thread: only then C changes what all of them share */
+void fast_alone(int alone);  /* whether the process has one thread: only then C changes all that threads share */
 void fast_exit(int allowed); /* whether exit_group(2) may end the process at once */
 void fast_linger(int pid);   /* the process whose exit_group(2) is Python's, whatever was allowed */
 /* Whether C may fork: for a process all of whose memory a child inherits. */

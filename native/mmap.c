@@ -1,4 +1,4 @@
-/* mmap(2) and its family in the cases that programs are full of, for processes of one thread. noahpy/mappings.py says what they
+/* mmap(2) and its family in the cases that programs are full of. noahpy/mappings.py says what they
  * do; all that is not plain (errors, limits, locked or sealed memory, stacks, shared mappings, hints) is left to it. */
 #include "mmap.h"
 
@@ -22,7 +22,7 @@ struct book *memory_book(void) {
 
 bool memory_plain(void) {
     const struct book *b = book_;
-    return b && !b->sealed && !b->lock_future && b->as_limit == UINT64_MAX && b->data_limit == UINT64_MAX;
+    return !b->sealed && !b->lock_future && b->as_limit == UINT64_MAX && b->data_limit == UINT64_MAX;
 }
 
 /* x86-64 has no write-only and no execute-only pages, and the host checks reads of the guest's memory by PROT_READ. */
@@ -62,7 +62,7 @@ int64_t memory_map(uint64_t place, uint64_t length, int prot, int flags, int fd,
     return (int64_t)place;
 }
 
-bool finish_mmap(struct vcpu *cpu) {
+static bool do_mmap(struct vcpu *cpu) {
     enum {
         KNOWN =
             MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_POPULATE
@@ -93,13 +93,13 @@ int memory_unmap(uint64_t start, uint64_t end) {
     return error;
 }
 
-bool finish_munmap(struct vcpu *cpu) {
+static bool do_munmap(struct vcpu *cpu) {
     uint64_t address = cpu->regs->rdi, length = cpu->regs->rsi;
     if (!memory_plain() || address & OFFSET || address > book_->size || !length || length > book_->size - address) return false;
     return done(cpu, (uint64_t)memory_unmap(address, address + page_up(length)));
 }
 
-bool finish_mprotect(struct vcpu *cpu) {
+static bool do_mprotect(struct vcpu *cpu) {
     uint64_t start = cpu->regs->rdi, end = start + page_up(cpu->regs->rsi), at = start;
     int prot = (int)cpu->regs->rdx;
     if (!memory_plain() || start & OFFSET || cpu->regs->rdx & ~7ull || end <= start || end > book_->size) return false;
@@ -121,7 +121,7 @@ bool finish_mprotect(struct vcpu *cpu) {
     return done(cpu, (uint64_t)error);
 }
 
-bool finish_brk(struct vcpu *cpu) {
+static bool do_brk(struct vcpu *cpu) {
     struct book *b = book_;
     uint64_t address = cpu->regs->rdi;
     if (!memory_plain()) return false;
@@ -138,7 +138,7 @@ bool finish_brk(struct vcpu *cpu) {
 }
 
 /* madvise(2) that frees memory. */
-bool finish_madvise(struct vcpu *cpu) {
+static bool do_madvise(struct vcpu *cpu) {
     uint64_t start = cpu->regs->rdi, end = start + page_up(cpu->regs->rsi), at = start;
     int advice = (int)cpu->regs->rdx;
     if (!memory_plain() || (advice != MADV_DONTNEED && advice != MADV_FREE) || start & OFFSET || end <= start) return false;
@@ -148,3 +148,17 @@ bool finish_madvise(struct vcpu *cpu) {
     long result = host_syscall_now(SYS_madvise, (long)host_address(start), (long)(end - start), advice, 0, 0, 0);
     return done(cpu, (uint64_t)result);
 }
+
+static bool locked(bool (*finish)(struct vcpu *), struct vcpu *cpu) {
+    if (!book_) return false;
+    book_lock(book_);
+    bool finished = finish(cpu);
+    book_unlock(book_);
+    return finished;
+}
+
+bool finish_mmap(struct vcpu *cpu) { return locked(do_mmap, cpu); }
+bool finish_munmap(struct vcpu *cpu) { return locked(do_munmap, cpu); }
+bool finish_mprotect(struct vcpu *cpu) { return locked(do_mprotect, cpu); }
+bool finish_brk(struct vcpu *cpu) { return locked(do_brk, cpu); }
+bool finish_madvise(struct vcpu *cpu) { return locked(do_madvise, cpu); }

@@ -1,9 +1,35 @@
 /* The book of a guest's mappings: what is where, and where there is room (the kernel's mm/mmap.c, mm/vma.c). */
 #include "vma.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+
+/* Who has it is told by an address of the thread's own: its number is another in a forked child. */
+struct lock {
+    pthread_mutex_t mutex;
+    const char *owner;
+    unsigned depth;
+};
+
+static __thread __attribute__((tls_model("initial-exec"))) const char me_;
+
+void book_lock(struct book *b) {
+    struct lock *lock = b->lock;
+    if (__atomic_load_n(&lock->owner, __ATOMIC_RELAXED) != &me_) {
+        pthread_mutex_lock(&lock->mutex);
+        __atomic_store_n(&lock->owner, &me_, __ATOMIC_RELAXED);
+    }
+    lock->depth++;
+}
+
+void book_unlock(struct book *b) {
+    struct lock *lock = b->lock;
+    if (--lock->depth) return;
+    __atomic_store_n(&lock->owner, NULL, __ATOMIC_RELAXED);
+    pthread_mutex_unlock(&lock->mutex);
+}
 
 /* There is no half of a change: a process for which there is no memory ends, as the kernel would end it. */
 static void *needed(void *memory) {
@@ -13,6 +39,8 @@ static void *needed(void *memory) {
 
 struct book *book_new(uint64_t floor, uint64_t ceiling) {
     struct book *b = needed(calloc(1, sizeof *b));
+    b->lock = needed(calloc(1, sizeof *b->lock));
+    pthread_mutex_init(&b->lock->mutex, NULL);
     b->floor = floor;
     b->size = ceiling;
     b->as_limit = b->data_limit = UINT64_MAX;
@@ -38,6 +66,7 @@ void book_clear(struct book *b) {
 void book_free(struct book *b) {
     book_clear(b);
     free(b->list);
+    free(b->lock);
     free(b);
 }
 

@@ -11,7 +11,6 @@ reservation is PROT_NONE and counts for nothing.
 from __future__ import annotations
 
 import os
-from _thread import RLock
 from fcntl import F_GETFL, fcntl
 from itertools import count
 
@@ -112,10 +111,10 @@ class Mappings:
     def __init__(self, window: MemoryWindow, aslr: bool = True) -> None:
         self.window = window
         self.aslr = Aslr(aslr)
-        self.mmap_lock = RLock()  # guards all below
         self._size = window.size
         self._base = window.base
         self.vmas = VmaList(1 << 16, self._size)
+        self.mmap_lock = self.vmas.lock  # guards all that changes here
 
     def counted(self) -> int:
         """Bytes that RLIMIT_AS is for. A stack grows without our knowing, within what is mapped for it."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from _thread import RLock
-
 from linux_abi.errors import LinuxError
 from linux_abi.host import own
 from linux_abi.uapi.errno import EFAULT, EINVAL, ENAMETOOLONG, ENOMEM, EPERM
@@ -179,7 +177,6 @@ class AddressSpace(Mappings):
 
     def forked(self) -> None:
         """In a forked child: what it does not inherit."""
-        self.mmap_lock = RLock()
         self.lock_future = 0
         if self.vmas.flags & DONTFORK:
             for start, end in [(vma.start, vma.end) for vma in self.vmas if vma.flags & DONTFORK]:
@@ -338,9 +335,10 @@ class AddressSpace(Mappings):
 
     def discardable(self, start: int, end: int) -> bool:
         """Whether no memory in [start, end) is sealed against losing its content: anonymous, sealed and read-only."""
-        return not self.sealed or not any(
-            vma.flags & SEALED and not vma.prot & PROT_WRITE and not vma.file for vma in self.vmas.within(start, end)
-        )
+        with self.mmap_lock:
+            return not self.sealed or not any(
+                vma.flags & SEALED and not vma.prot & PROT_WRITE and not vma.file for vma in self.vmas.within(start, end)
+            )
 
     def refile(self, start: int, end: int, offset: int) -> None:
         """remap_file_pages(2) was done: [start, end) now shows its file from `offset` on."""

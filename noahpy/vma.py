@@ -39,11 +39,25 @@ def name_of(vma: Vma) -> bytes:
     return ffi.string(vma.name) if vma.name else b""
 
 
+class Lock:
+    """A book's lock, which C takes, too. It is reentrant, and held by the child of a fork as by the thread that forked."""
+
+    def __init__(self, book: Any) -> None:
+        self._book = book
+
+    def __enter__(self) -> None:
+        lib.book_lock(self._book)
+
+    def __exit__(self, *error: object) -> None:
+        lib.book_unlock(self._book)
+
+
 class VmaList:
     """Mappings in the order of their addresses: never overlapping, and merged wherever they can be."""
 
     def __init__(self, floor: int, size: int) -> None:
         self.book: Any = ffi.gc(lib.book_new(floor, size), lib.book_free)
+        self.lock = Lock(self.book)
 
     @property
     def total(self) -> int:

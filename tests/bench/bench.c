@@ -228,16 +228,32 @@ static long futex_ping_pong(long n) {
     return turn_;
 }
 
-static void *computes(void *n) { return (void *)compute((long)n); }
+struct work {
+    long (*run)(long);
+    long n;
+};
+
+static void *works(void *work) { return (void *)((struct work *)work)->run(((struct work *)work)->n); }
 
 /* The same at once on two threads: as long as on one, where they run in parallel. */
-static long compute_twice(long n) {
+static long twice(long (*run)(long), long n) {
     pthread_t thread;
-    if (pthread_create(&thread, NULL, computes, (void *)n)) exit(1);
-    long result = compute(n);
+    if (pthread_create(&thread, NULL, works, &(struct work){run, n})) exit(1);
+    long result = run(n);
     pthread_join(thread, NULL);
     return result;
 }
+
+static long compute_twice(long n) { return twice(compute, n); }
+
+static long protect(long n) {
+    char *at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    while (n--)
+        if (mprotect(at, PAGE, n % 2 ? PROT_READ : PROT_READ | PROT_WRITE)) exit(1);
+    return munmap(at, PAGE);
+}
+
+static long protect_twice(long n) { return twice(protect, n); }
 
 static const struct {
     const char *name;
@@ -263,6 +279,7 @@ static const struct {
     {"pipe ping-pong", pipe_ping_pong, 0},
     {"thread create+join", thread_create_join, 0},
     {"futex ping-pong", futex_ping_pong, 0},
+    {"mprotect, two threads", protect_twice, 0},
     {"compute, two threads", compute_twice, 20000000},
 };
 
