@@ -437,11 +437,13 @@ PLAIN = {
     69: ([0, 2, 0, 0], False),  # msgsnd
     70: ([0, 2, 0, 0, 0], False),  # msgrcv
     71: ([0, 0, 2], False),  # msgctl
+    72: ([1, 0, 7], False),  # fcntl
     73: ([1, 0], False),  # flock
     74: ([1], False),  # fsync
     75: ([1], False),  # fdatasync
     76: ([3, 0], False),  # truncate
     77: ([1, 0], False),  # ftruncate
+    78: ([6, 2, 0], False),  # getdents
     79: ([2, 0], False),  # getcwd
     80: ([3], False),  # chdir
     81: ([1], False),  # fchdir
@@ -534,6 +536,7 @@ PLAIN = {
     203: ([0, 0, 2], False),  # sched_setaffinity
     204: ([0, 0, 2], False),  # sched_getaffinity
     213: ([0], False),  # epoll_create
+    217: ([6, 2, 0], False),  # getdents64
     220: ([0, 2, 0, 2], False),  # semtimedop
     221: ([1, 0, 0, 0], False),  # fadvise64
     223: ([0, 0, 2, 2], False),  # timer_settime
@@ -573,12 +576,15 @@ PLAIN = {
     266: ([2, 1, 3], False),  # symlinkat
     268: ([1, 3, 0], False),  # fchmodat
     269: ([1, 3, 0], False),  # faccessat
+    270: ([0, 2, 2, 2, 2, 8], False),  # pselect6
+    271: ([2, 0, 2, 8, 0], False),  # ppoll
     272: ([0], False),  # unshare
     275: ([1, 2, 1, 2, 0, 0], False),  # splice
     276: ([1, 1, 0, 0], False),  # tee
     277: ([1, 0, 0, 0], False),  # sync_file_range
     278: ([1, 4, 0, 0], False),  # vmsplice
     280: ([1, 3, 2, 0], False),  # utimensat
+    281: ([1, 2, 0, 0, 8, 0], False),  # epoll_pwait
     282: ([1, 2, 0], False),  # signalfd
     283: ([0, 0], False),  # timerfd_create
     284: ([0], False),  # eventfd
@@ -623,6 +629,7 @@ PLAIN = {
     434: ([0, 0], False),  # pidfd_open
     438: ([1, 1, 0], False),  # pidfd_getfd
     439: ([1, 3, 0, 0], False),  # faccessat2
+    441: ([1, 2, 0, 2, 8, 0], False),  # epoll_pwait2
     442: ([1, 3, 0, 2, 0], False),  # mount_setattr
     443: ([1, 0, 0, 2], False),  # quotactl_fd
     448: ([1, 0], False),  # process_mrelease

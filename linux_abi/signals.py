@@ -139,6 +139,7 @@ def _act(task: Task, signal: int, info: bytes) -> bool:
     handler = action.sa_handler
     if KEPT >> (signal - 1) & 1 and task.blocked >> (signal - 1) & 1:
         task.kept.setdefault(signal, info)
+        task.cpu.keeps = True
         set_mask(task, task.blocked)
     elif handler == SIG_IGN or (handler == SIG_DFL and signal in _IGNORED_BY_DEFAULT):
         set_mask(task, task.blocked)

@@ -112,6 +112,7 @@ if TYPE_CHECKING:
         fs_base: int
         gs_base: int
         blocked: int  # the thread's signal mask as the guest set it
+        keeps: bool  # SIGSEGV or SIGBUS has been kept while it was blocked
         robust_list: int  # set_robust_list(2): the guest's head; the host's stays the VMM's own
         clear_child_tid: int  # set_tid_address(2)
         xstate_size: int  # bytes of the extended state

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 # Kinds of forwarded arguments. native/api.h has the same numbers (checked when the table is handed over).
-VALUE, FD, POINTER, PATH, IOVEC, FUTEX = range(6)
+VALUE, FD, POINTER, PATH, IOVEC, FUTEX, LISTED, FCNTL, MASK = range(9)
 
 S32 = "((({r} & 0xffffffff) ^ 0x80000000) - 0x80000000)"
 S64 = "(({r} ^ 0x8000000000000000) - 0x8000000000000000)"
@@ -108,6 +108,12 @@ class DirFd(Fd):
     boundaries = (*Fd.boundaries, (1 << 32) - 100, _M64 - 99)
 
 
+class ListedFd(Fd):
+    """A directory's descriptor whose entries are wanted: in procfs, some are not the guest's to see."""
+
+    kind = LISTED
+
+
 class Pid(Int):
     """A process, thread or process group number: the host's own."""
 
@@ -182,6 +188,8 @@ class Environment(Strings):
 class FcntlArg(Arg):
     """What fcntl(2)'s command makes of it."""
 
+    kind = FCNTL
+
 
 class IoctlArg(Arg):
     """What ioctl(2)'s request makes of it."""
@@ -232,6 +240,9 @@ if TYPE_CHECKING:
     class In(int, Generic[T]):
         """The address of a T that the call reads."""
 
+    class WaitMask(int, Generic[T]):
+        """The address of a T that the call reads: signals that are blocked while it waits. Or 0."""
+
     class Out(int, Generic[T]):
         """The address of a T that the call writes."""
 
@@ -271,6 +282,11 @@ else:
 
     class In(_Of, Ptr):
         """The address of a struct that the call reads."""
+
+    class WaitMask(In):
+        """The address of a struct that the call reads: signals that are blocked while it waits. Or 0."""
+
+        kind = MASK
 
     class Out(_Of, Ptr):
         """The address of a struct that the call writes."""

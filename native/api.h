@@ -141,6 +141,7 @@ struct vcpu {
     uint64_t address;
     uint32_t vector, error_code;
     int number;
+    int keeps; /* SIGSEGV or SIGBUS has been kept while it was blocked: whatever unblocks them is Python's */
 };
 
 enum { ENGINE_KVM, ENGINE_SIM };
@@ -184,7 +185,7 @@ double engine_exit_cost(int rounds);
 
 /* ---- Fast paths (fast.c) --------------------------------------------------------------------------------------------- */
 
-enum { ARG_VALUE, ARG_FD, ARG_POINTER, ARG_PATH, ARG_IOVEC, ARG_FUTEX };
+enum { ARG_VALUE, ARG_FD, ARG_POINTER, ARG_PATH, ARG_IOVEC, ARG_FUTEX, ARG_LISTED, ARG_FCNTL, ARG_MASK };
 /* Lets C finish call `number`, whose arguments are of these kinds, by handing it to the host, where none of them is something
  * that Python must look at: a hidden descriptor, a path that may lead to a view of /proc. `opens`: its result is a
  * descriptor, for which the same holds. */

@@ -76,6 +76,11 @@ static bool at_rest(const char *path) {
     return errno != ETXTBSY;
 }
 
+static bool is_absent(const char *path) {
+    struct stat status;
+    return stat(path, &status) && errno == ENOENT;
+}
+
 static int open_program(const char *path) {
     struct stat status;
     if (stat(path, &status) || !S_ISREG(status.st_mode) || faccessat(AT_FDCWD, path, X_OK, AT_EACCESS)) return -1;
@@ -199,20 +204,27 @@ static bool read_interpreter(struct image *i) {
     return *name && i->interpreter.fd >= 0 && elf_read(&i->interpreter, i->interpreter.fd);
 }
 
-/* Finds all that can be wrong; NULL: something is, or is unusual. */
-static struct image *prepare(const struct registers *r) {
+static bool read_name(char *name, uint64_t gva) {
+    long length = window_strnlen(gva, PATH_MAX);
+    return length > 0 && length < PATH_MAX && window_read(name, gva, (size_t)length) == (size_t)length;
+}
+
+static bool find_closing(struct image *i) {
+    i->closing_count = hidden_closing(hidden_fd(exec_host()->proc), i->closing, CLOSING_MAX);
+    return i->closing_count >= 0 && i->closing_count <= CLOSING_MAX;
+}
+
+/* Finds all that can be wrong; NULL: something is, or is unusual. `*absent`: there is no such file, else it could be. */
+static struct image *prepare(const struct registers *r, bool *absent) {
     struct image *i = calloc(1, sizeof *i);
     if (!i) return NULL;
     i->program.fd = i->interpreter.fd = -1;
     i->arguments.execfn = i->execfn;
-    long length = window_strnlen(r->rdi, sizeof i->execfn);
-    bool named =
-        length > 0 && (size_t)length < sizeof i->execfn && window_read(i->execfn, r->rdi, (size_t)length) == (size_t)length;
-    int proc = exec_host()->proc < 0 ? -1 : hidden_fd(exec_host()->proc);
-    i->closing_count = named && ordinary_user() ? hidden_closing(proc, i->closing, CLOSING_MAX) : -1;
-    if (i->closing_count >= 0 && i->closing_count <= CLOSING_MAX && (i->program.fd = open_program(i->execfn)) >= 0 &&
-        read_arguments(&i->arguments, r->rsi, r->rdx) && follow_scripts(i) && enough_room(&i->arguments) &&
-        elf_read(&i->program, i->program.fd) && read_interpreter(i))
+    bool usual = read_name(i->execfn, r->rdi) && ordinary_user() && read_arguments(&i->arguments, r->rsi, r->rdx) &&
+                 enough_room(&i->arguments);
+    *absent = usual && is_absent(i->execfn);
+    if (usual && !*absent && find_closing(i) && (i->program.fd = open_program(i->execfn)) >= 0 && follow_scripts(i) &&
+        enough_room(&i->arguments) && elf_read(&i->program, i->program.fd) && read_interpreter(i))
         return i;
     forget(i);
     return NULL;
@@ -278,7 +290,8 @@ bool finish_execve(struct vcpu *cpu) {
     uint64_t all = ~0ull;
     if (!allowed_ || !memory_plain() || exec_host()->proc < 0 || !fast_plain_path(cpu->regs->rdi)) return false;
     hidden_widen(&guest);
-    struct image *i = prepare(cpu->regs);
+    bool absent = false;
+    struct image *i = prepare(cpu->regs, &absent);
     if (i) signal_mask(all);
     bool taken = i && !*signal_caught();
     if (taken) {
@@ -290,5 +303,6 @@ bool finish_execve(struct vcpu *cpu) {
     if (i) forget(i);
     hidden_narrow(&guest);
     if (taken) signal_mask(cpu->blocked);
-    return taken;
+    if (absent) cpu->regs->rax = (uint64_t)-ENOENT;
+    return taken || absent;
 }

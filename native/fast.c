@@ -3,6 +3,7 @@
 #include "fast.h"
 
 #include <asm/prctl.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/magic.h>
@@ -36,7 +37,7 @@ static struct {
 int fast_forward(unsigned number, unsigned count, const uint8_t *kinds, int opens) {
     if (number >= CALLS || count > ARGUMENTS) return -EINVAL;
     for (unsigned i = 0; i < count; i++)
-        if (kinds[i] > ARG_FUTEX) return -EINVAL;
+        if (kinds[i] > ARG_MASK) return -EINVAL;
     table_[number].count = (uint8_t)count;
     memcpy(table_[number].kinds, kinds, count);
     table_[number].opens = opens;
@@ -104,6 +105,26 @@ static long translate_futex(uint64_t timeout, uint64_t operation) {
     }
 }
 
+/* The third argument of fcntl(2), for the commands that programs are full of. */
+static bool translate_fcntl(uint64_t arg, uint64_t command, long *to) {
+    *to = (long)arg;
+    switch ((int)command) {
+    case F_GETFD:
+    case F_SETFD:
+    case F_GETFL:
+    case F_SETFL: return true;
+    case F_DUPFD:
+    case F_DUPFD_CLOEXEC: return (uint32_t)arg < (uint32_t)hidden_base() / 2; /* far from what is hidden */
+    case F_GETLK:
+    case F_SETLK:
+    case F_SETLKW:
+    case F_OFD_GETLK:
+    case F_OFD_SETLK:
+    case F_OFD_SETLKW: *to = (long)host_address(arg); return true;
+    default: return false;
+    }
+}
+
 static bool may_exit_;
 static int lingers_;
 
@@ -119,8 +140,8 @@ void fast_alone(int alone) { alone_ = alone; }
 
 static uint64_t bit(int number) { return 1ull << (number - 1); }
 
-/* rt_sigprocmask(2), as linux_abi/syscalls/signal.py does it. Python's: bad arguments, and SIGSEGV and SIGBUS, which it keeps
- * while they are blocked. */
+/* rt_sigprocmask(2), as linux_abi/syscalls/signal.py does it. Python's: bad arguments, and SIGSEGV and SIGBUS where it has kept
+ * them. */
 static bool finish_sigprocmask(struct vcpu *cpu) {
     struct registers *r = cpu->regs;
     uint64_t old = cpu->blocked, mask = old, given;
@@ -134,7 +155,7 @@ static bool finish_sigprocmask(struct vcpu *cpu) {
         default: return false;
         }
         mask &= ~(bit(SIGKILL) | bit(SIGSTOP));
-        if (old & ~mask & (bit(SIGSEGV) | bit(SIGBUS))) return false;
+        if (cpu->keeps && old & ~mask & (bit(SIGSEGV) | bit(SIGBUS))) return false;
     }
     if (mask != old) {
         cpu->blocked = mask;
@@ -320,8 +341,9 @@ bool fast_finish(struct vcpu *cpu) {
         switch (table_[number].kinds[i]) {
         case ARG_VALUE: to[i] = (long)args[i]; break;
         case ARG_FD:
+        case ARG_LISTED:
             to[i] = visible(args[i]);
-            if (to[i] == INT_MAX) return false;
+            if (to[i] == INT_MAX || (table_[number].kinds[i] == ARG_LISTED && !plain_file(to[i]))) return false;
             break;
         case ARG_PATH:
             if (!fast_plain_path(args[i])) return false;
@@ -332,6 +354,12 @@ bool fast_finish(struct vcpu *cpu) {
             if (!to[i]) return false;
             break;
         case ARG_FUTEX: to[i] = translate_futex(args[i], args[1]); break;
+        case ARG_FCNTL:
+            if (!translate_fcntl(args[i], args[1], &to[i])) return false;
+            break;
+        case ARG_MASK:
+            if (args[i]) return false;
+            break;
         }
     }
     long result = host_syscall((long)number, to[0], to[1], to[2], to[3], to[4], to[5]);

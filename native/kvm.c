@@ -114,6 +114,21 @@ static size_t xsave_size(uint64_t features) {
     return size;
 }
 
+/* Bits of the host's CPUID that the guest's must have: AT_HWCAP, which is the host's, and instructions of user code that no KVM can
+ * forbid but PVM's forgets to name: LAHF, LZCNT, SSE4a, PREFETCHW; RDTSCP. */
+static void show_of_the_host(void) {
+    static const struct {
+        uint32_t function, ecx, edx;
+    } shown[] = {{1, 0, ~0u}, {0x80000001, 0x161, 1 << 27}};
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
+        struct kvm_cpuid_entry2 *leaf = cpuid_leaf(shown[i].function, 0);
+        uint32_t a, b, c, d;
+        if (!leaf || !__get_cpuid_count(shown[i].function, 0, &a, &b, &c, &d)) continue;
+        leaf->ecx = (leaf->ecx & ~shown[i].ecx) | (c & shown[i].ecx);
+        leaf->edx = (leaf->edx & ~shown[i].edx) | (d & shown[i].edx);
+    }
+}
+
 static int kvm_open(const char *device) {
     if (kvm_ >= 0) return -EBUSY;
     if ((kvm_ = open(device, O_RDWR | O_CLOEXEC)) < 0) return fail(-errno, "%s: %s", device, strerror(errno));
@@ -125,8 +140,7 @@ static int kvm_open(const char *device) {
     if (ioctl(kvm_, KVM_GET_SUPPORTED_CPUID, &cpuid_)) return fail(-errno, "KVM_GET_SUPPORTED_CPUID: %s", strerror(errno));
     struct kvm_cpuid_entry2 *leaf = cpuid_leaf(0x80000008, 0);
     physical_limit(1ull << (leaf ? leaf->eax & 0xff : 39));
-    uint32_t a, b, c, d;
-    if ((leaf = cpuid_leaf(1, 0)) && __get_cpuid(1, &a, &b, &c, &d)) leaf->edx = d; /* AT_HWCAP, which is the host's */
+    show_of_the_host();
     run_size_ = (size_t)ioctl(kvm_, KVM_GET_VCPU_MMAP_SIZE, 0);
     if ((error = hide(&kvm_))) return error;
     if ((error = vm_create())) return error;
@@ -227,6 +241,7 @@ static struct vcpu *create(void) {
     *v->seen.regs = (struct registers){.rflags = 0x202};
     v->seen.fs_base = v->seen.gs_base = v->seen.blocked = 0;
     v->seen.robust_list = v->seen.clear_child_tid = 0;
+    v->seen.keeps = 0;
     return &v->seen;
 }
 

@@ -87,6 +87,7 @@ static struct vcpu *create(void) {
         v->registers = (struct registers){.rflags = 0x202};
         v->seen.fs_base = v->seen.gs_base = v->seen.blocked = 0;
         v->seen.robust_list = v->seen.clear_child_tid = 0;
+        v->seen.keeps = 0;
         memcpy(v->context, fresh_, uc.context_size(cpu_));
         if (on_cpu_ == v) on_cpu_ = NULL;
     }

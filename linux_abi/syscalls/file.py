@@ -13,6 +13,7 @@ from ..types import (
     InBuf,
     InOut,
     IoVec,
+    ListedFd,
     Offset,
     Out,
     OutBuf,
@@ -270,7 +271,7 @@ _WITH_ADDRESS = frozenset(
 _COPYING = frozenset((commands.F_DUPFD, commands.F_DUPFD_CLOEXEC))
 
 
-@syscall
+@syscall(plain=True)
 def fcntl(task: Task, fd: Fd, cmd: Flags[FcntlCommand], arg: FcntlArg) -> int:
     """Flags, locks, owner, size and copies of a descriptor."""
     if cmd in _WITH_ADDRESS:
@@ -316,14 +317,14 @@ def _list(task: Task, host_list: Callable[..., int], fd: int, dirp: int, count: 
             return len(kept)
 
 
-@syscall
-def getdents(task: Task, fd: Fd, dirp: OutBuf, count: UInt) -> int:
+@syscall(plain=True)
+def getdents(task: Task, fd: ListedFd, dirp: OutBuf, count: UInt) -> int:
     """List a directory, in the old format."""
     return _list(task, task.host.getdents, fd, dirp, count, 18)
 
 
-@syscall
-def getdents64(task: Task, fd: Fd, dirp: OutEntries, count: UInt) -> int:
+@syscall(plain=True)
+def getdents64(task: Task, fd: ListedFd, dirp: OutEntries, count: UInt) -> int:
     """List a directory."""
     return _list(task, task.host.getdents64, fd, dirp, count, LinuxDirent64.size)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..errors import LinuxError
 from ..signals import host_mask, wait_under
 from ..syscall import BLOCK, NEVER, NOHAND, forward, syscall
-from ..types import Fd, FdSet, Flags, GivenFd, In, InOut, InOutArray, Int, Out, OutArray, Size, UInt
+from ..types import Fd, FdSet, Flags, GivenFd, In, InOut, InOutArray, Int, Out, OutArray, Size, UInt, WaitMask
 from ..uapi.poll import EpollFlags, EpollOperation
 from ..uapi.signals import SignalfdFlags
 from ..uapi.structs import EpollEvent, Itimerspec, Pollfd, PselectSigmask, Sigset, Timespec, Timeval
@@ -42,9 +42,9 @@ def poll(fds: InOutArray[Pollfd], nfds: UInt, timeout: Int) -> None:
     """Wait for descriptors."""
 
 
-@syscall(restart=NOHAND)
+@syscall(restart=NOHAND, plain=True)
 def ppoll(
-    task: Task, fds: InOutArray[Pollfd], nfds: UInt, tmo_p: InOut[Timespec], sigmask: In[Sigset], sigsetsize: Size
+    task: Task, fds: InOutArray[Pollfd], nfds: UInt, tmo_p: InOut[Timespec], sigmask: WaitMask[Sigset], sigsetsize: Size
 ) -> int:
     """Wait for descriptors with a signal mask."""
     host, address = task.host, task.mm.host_address
@@ -56,7 +56,7 @@ def select(nfds: Int, readfds: FdSet, writefds: FdSet, exceptfds: FdSet, timeout
     """Wait for descriptors in bit sets."""
 
 
-@syscall(restart=NOHAND)
+@syscall(restart=NOHAND, plain=True)
 def pselect6(
     task: Task,
     nfds: Int,
@@ -64,7 +64,7 @@ def pselect6(
     writefds: FdSet,
     exceptfds: FdSet,
     timeout: InOut[Timespec],
-    sigmask: In[PselectSigmask],
+    sigmask: WaitMask[PselectSigmask],
 ) -> int:
     """Wait for descriptors in bit sets with a signal mask."""
     mm, host = task.mm, task.host
@@ -109,14 +109,14 @@ def epoll_wait(epfd: Fd, events: OutArray[EpollEvent], maxevents: Int, timeout: 
     """Wait for events."""
 
 
-@syscall(restart=NEVER)
+@syscall(restart=NEVER, plain=True)
 def epoll_pwait(
     task: Task,
     epfd: Fd,
     events: OutArray[EpollEvent],
     maxevents: Int,
     timeout: Int,
-    sigmask: In[Sigset],
+    sigmask: WaitMask[Sigset],
     sigsetsize: Size,
 ) -> int:
     """Wait for events with a signal mask."""
@@ -126,14 +126,14 @@ def epoll_pwait(
     )
 
 
-@syscall(restart=NEVER)
+@syscall(restart=NEVER, plain=True)
 def epoll_pwait2(
     task: Task,
     epfd: Fd,
     events: OutArray[EpollEvent],
     maxevents: Int,
     timeout: In[Timespec],
-    sigmask: In[Sigset],
+    sigmask: WaitMask[Sigset],
     sigsetsize: Size,
 ) -> int:
     """Wait for events with a signal mask and a time-out in nanoseconds."""

@@ -90,6 +90,15 @@ class Cpu:
         self.vcpu.blocked = value
 
     @property
+    def keeps(self) -> bool:
+        """Whether SIGSEGV or SIGBUS has been kept while it was blocked."""
+        return bool(self.vcpu.keeps)
+
+    @keeps.setter
+    def keeps(self, value: bool) -> None:
+        self.vcpu.keeps = value
+
+    @property
     def robust_list(self) -> int:
         """The head of the thread's list of held robust futexes (set_robust_list(2))."""
         return self.vcpu.robust_list  # type: ignore[no-any-return]

@@ -97,3 +97,9 @@ def test_vectors(variant: str, guest: Engine, native: Engine, compile_c: Callabl
     if guest.name == "sim":  # has no AVX, and says so (docs/design.md, D14)
         want = want._replace(stdout=want.stdout.splitlines(keepends=True)[0])
     assert guest.run([program]) == want
+
+
+@pytest.mark.usefixtures("kvm")
+def test_libraries_of_the_same_cpu(compare: Callable[[Engine, list[str]], None]) -> None:
+    """On KVM a program is told of the instructions that the host has: the dynamic loader chooses the same libraries."""
+    compare(Engine("kvm"), ["/lib64/ld-linux-x86-64.so.2", "--help"])
