@@ -12,6 +12,7 @@ _RESUMED = re.compile(r"<\.\.\. \w+ resumed>(.*)")
 _MASKS = (
     (r" +(?== )", " "),
     (r"0x[0-9a-f]{5,16}\b", "ADDRESS"),
+    (r"\bu64=\d{10,}\b", "u64=ADDRESS"),  # half of it is not the program's doing
     (r"(?<=getppid\(\) = )\d+", "PID"),
     (r"\b(tv_sec|tv_nsec|tv_usec|si_utime|si_stime)=\d+", r"\1=TIME"),
     (r'(?<=getrandom\(").*(?=")', "RANDOM"),
