@@ -42,44 +42,28 @@ class FdTable:
         return _NEVER_OPEN if 0 <= (fd & 0xFFFFFFFF) - self.hidden_base < self.hidden_count else fd
 
     def give_way(self, host: Host) -> None:
-        """The guest's numbers come near: take the VMM's descriptors out of their way, above its limit where that is allowed.
+        """The guest's numbers come near: take the VMM's descriptors out of their way.
 
         Where there is no room they stay, hidden, in the guest's range: their numbers are taken, and `dup2` on them gives EBADF.
         """
-        limit = self._limit(host)
-        above = limit.rlim_cur + self.hidden_count <= limit.rlim_max
-        base = limit.rlim_cur if above else self._gap(host, limit.rlim_max, _NEVER_OPEN)
-        if base > self.hidden_base and self.move(base) == 0:
-            self.hidden_base = base
+        self._move(host, _limit(host), self.hidden_base + 1, _NEVER_OPEN)
 
     def make_way(self, host: Host, fd: int) -> None:
         """Free the number `fd`, if the guest may use it (it is below its limit), by moving the VMM's descriptors."""
-        if not self.is_hidden(fd):
-            return
-        limit = self._limit(host)
-        if fd >= limit.rlim_cur:
-            return
-        for end in (self.hidden_base, limit.rlim_cur):
-            base = self._gap(host, end, fd)
-            if base and self.move(base) == 0:
-                self.hidden_base = base
-                return
+        if self.is_hidden(fd) and fd < (limit := _limit(host)).rlim_cur:
+            self._move(host, limit, 1, fd)
 
-    def _limit(self, host: Host) -> Rlimit:
-        limit = bytearray(Rlimit.size)
-        host.prlimit64(0, RLIMIT_NOFILE, 0, limit)
-        return Rlimit.unpack(limit)
-
-    def _gap(self, host: Host, end: int, fd: int) -> int:
-        """The last place below `end` with room for the VMM's descriptors, without `fd`; 0 if there is none."""
-        base = end - self.hidden_count
-        while base > 0:
+    def _move(self, host: Host, limit: Rlimit, lowest: int, fd: int) -> None:
+        """To the last place from `lowest` on that has room, without `fd`: right above the limit if that can be."""
+        base = min(limit.rlim_cur, limit.rlim_max - self.hidden_count)
+        while base >= lowest:
             numbers = range(base, base + self.hidden_count)
             used = next((n for n in numbers if n == fd or host.fcntl(n, F_GETFD, 0) >= 0), None)
             if used is None:
-                return base
+                if self.move(base) == 0:
+                    self.hidden_base = base
+                return
             base = used - self.hidden_count
-        return 0
 
     def ranges(self, first: int, last: int) -> list[tuple[int, int]]:
         """[first, last] without the hidden ones, as inclusive ranges."""
@@ -88,6 +72,12 @@ class FdTable:
             return [(first, last)]
         parts = [(first, self.hidden_base - 1), (end, last)]
         return [(a, b) for a, b in parts if a <= b]
+
+
+def _limit(host: Host) -> Rlimit:
+    limit = bytearray(Rlimit.size)
+    host.prlimit64(0, RLIMIT_NOFILE, 0, limit)
+    return Rlimit.unpack(limit)
 
 
 class Room:
@@ -102,9 +92,7 @@ class Room:
 
     def __enter__(self) -> None:
         self.fds.lock.acquire()
-        limit = bytearray(Rlimit.size)
-        self.host.prlimit64(0, RLIMIT_NOFILE, 0, limit)
-        self._guest = Rlimit.unpack(limit)
+        self._guest = _limit(self.host)
         wide = max(self._guest.rlim_cur, self.fds.hidden_base + self.fds.hidden_count)
         self.host.prlimit64(0, RLIMIT_NOFILE, bytes(self._guest.replace(rlim_cur=min(wide, self._guest.rlim_max))), 0)
 

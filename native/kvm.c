@@ -97,10 +97,13 @@ struct kvm_cpuid_entry2 *cpuid_leaf(uint32_t function, uint32_t index) {
     return NULL;
 }
 
-/* XCR0: x87, SSE and what of AVX, AVX-512 KVM has. */
+/* XCR0: x87, SSE and what of AVX, AVX-512, PKRU the host uses and KVM has. */
 static uint64_t xcr0(void) {
     const struct kvm_cpuid_entry2 *leaf = cpuid_leaf(0xd, 0);
-    return leaf ? leaf->eax & 0xe7 : 3;
+    uint32_t low, high;
+    if (!leaf) return 3;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return leaf->eax & low & 0x2e7;
 }
 
 /* Bytes of the standard format for what is in XCR0: the end of its last component. */

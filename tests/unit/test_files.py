@@ -156,13 +156,18 @@ def test_the_hidden_make_way(guest: FakeGuest) -> None:
     """A number below the guest's limit is its own to use."""
     assert guest.call("dup2", 77, guest.HIDDEN) == -errno.EBADF
     assert guest.hidden == [guest.HIDDEN, guest.HIDDEN + 1]
-    os.dup2(0, guest.HIDDEN - 1)
-    for call, fd in (("dup2", guest.HIDDEN), ("dup3", guest.HIDDEN + 1)):
-        assert guest.call(call, 0, fd, 0) == fd
-        assert os.fstat(fd).st_ino == os.fstat(0).st_ino
-    assert guest.hidden == [guest.HIDDEN - 3, guest.HIDDEN - 2]
-    for fd in range(guest.HIDDEN - 1, guest.HIDDEN + 2):
-        assert guest.call("close", fd) == 0
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    soft = resource.prlimit(0, resource.RLIMIT_NOFILE, (hard, hard))[0]
+    try:
+        os.dup2(0, hard - 1)
+        for call, fd in (("dup2", guest.HIDDEN), ("dup3", guest.HIDDEN + 1)):
+            assert guest.call(call, 0, fd, 0) == fd
+            assert os.fstat(fd).st_ino == os.fstat(0).st_ino
+        assert guest.hidden == [hard - 3, hard - 2]
+        for fd in (hard - 1, guest.HIDDEN, guest.HIDDEN + 1):
+            assert guest.call("close", fd) == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_above_the_limit_the_hidden_stay(guest: FakeGuest) -> None:
