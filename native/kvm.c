@@ -120,9 +120,7 @@ static size_t xsave_size(uint64_t features) {
 /* Bits of the host's CPUID that the guest's must have: AT_HWCAP, which is the host's, and instructions of user code that no KVM can
  * forbid but PVM's forgets to name: LAHF, LZCNT, SSE4a, PREFETCHW; RDTSCP. */
 static void show_of_the_host(void) {
-    static const struct {
-        uint32_t function, ecx, edx;
-    } shown[] = {{1, 0, ~0u}, {0x80000001, 0x161, 1 << 27}};
+    static const struct { uint32_t function, ecx, edx; } shown[] = {{1, 0, ~0u}, {0x80000001, 0x161, 1 << 27}};
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
         struct kvm_cpuid_entry2 *leaf = cpuid_leaf(shown[i].function, 0);
         uint32_t a, b, c, d;
