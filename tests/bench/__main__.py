@@ -21,16 +21,17 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tests.bench import report
+from tests.bench.report import in_unit
 from tests.conftest import CACHE, noahpy_command
 
 HERE = Path(__file__).parent
-PEERS = {"qemu-user": "qemu-x86_64", "proot": "proot"}
+PEERS = {"qemu-user": ["qemu-x86_64"], "proot": ["proot"], "strace -f": ["strace", "-f", "-o", "/dev/null"], "blink": ["blink"]}
 PORT = 17391
 NGINX = f"""
 daemon off; worker_processes 1; pid ready; error_log stderr; user {getpass.getuser()};
 events {{}} http {{ access_log off; server {{ listen 127.0.0.1:{PORT}; root FOLDER; }} }}
 """
-UNITS = (("ns", 1.0), ("µs", 1e3), ("ms", 1e6), ("s", 1e9))
 
 Samples = dict[str, dict[str, list[float]]]  # benchmark -> engine -> nanoseconds
 
@@ -45,7 +46,7 @@ def build(name: str = "bench") -> Path:
 
 
 def engines() -> dict[str, list[str]]:
-    found = {name: [command] for name, command in PEERS.items() if shutil.which(command)}
+    found = {name: command for name, command in PEERS.items() if shutil.which(command[0])}
     noahpy = noahpy_command()
     ways = {"noahpy": noahpy, "no-fast": [*noahpy, "--no-fast"], "sim": [*noahpy, "--engine", "sim"]}
     return {"native": [], **ways, **found}
@@ -170,11 +171,6 @@ def progress(text: str) -> None:
         sys.stderr.flush()
 
 
-def in_unit(nanoseconds: float) -> str:
-    unit, size = next(((u, s) for u, s in reversed(UNITS) if nanoseconds >= s), UNITS[0])
-    return f"{nanoseconds / size:.3g} {unit}"
-
-
 def table(samples: Samples) -> Iterator[str]:
     columns = list(engines())
     yield f"{'':26}" + "".join(f"{name:>18}" for name in columns)
@@ -203,10 +199,12 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="these benchmarks only")
     parser.add_argument("--rounds", type=int, default=5, help="how often each is run (default: 5)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all samples, in nanoseconds, to FILE")
+    parser.add_argument("--report", type=Path, metavar="FOLDER", help="write measured.json, .md and .svg there")
     options = parser.parse_args()
     known = benchmarks(build())
     if unknown := sorted(set(options.names) - set(known)):
         parser.error(f"there is no {', '.join(unknown)}; there are: {', '.join(known)}")
+    load = [os.getloadavg()[0]]
     samples = measure(
         {name: once for name, once in known.items() if not options.names or name in options.names}, options.rounds
     )
@@ -217,18 +215,36 @@ def main() -> int:
     if floor:
         exit, fork = (in_unit(floor[what]) for what in ("exit", "fork"))
         print(f"This KVM's floors, by a C program: an exit {exit}; a fork whose child makes a VM, and its end, {fork}.")
+    run = {
+        "cpu": cpu(),
+        "cpus": os.cpu_count(),
+        "kernel": platform.release(),
+        "engine": engine(),
+        "python": platform.python_version(),
+        "load": [*load, os.getloadavg()[0]],
+        "rounds": options.rounds,
+        "unit": "ns",
+        "floors": floor,
+        "medians": {name: {e: statistics.median(v) for e, v in row.items()} for name, row in samples.items()},
+    }
     if options.json:
-        medians = {name: {e: statistics.median(v) for e, v in row.items()} for name, row in samples.items()}
-        about = {
-            "kernel": platform.release(),
-            "python": platform.python_version(),
-            "cpus": os.cpu_count(),
-            "rounds": options.rounds,
-        }
-        options.json.write_text(
-            json.dumps({**about, "unit": "ns", "floors": floor, "medians": medians, "samples": samples}, indent=1) + "\n"
-        )
+        options.json.write_text(json.dumps({**run, "samples": samples}, indent=1) + "\n")
+    if options.report:
+        report.write(run, options.report)
     return 0
+
+
+def cpu() -> str:
+    """The CPU's name."""
+    found = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return found[1] if found else platform.machine()
+
+
+def engine() -> str:
+    """What noahpy runs on here, as doctor says."""
+    said = subprocess.run([*noahpy_command(), "doctor"], capture_output=True, text=True).stdout
+    found = re.search(r"^engine +(.*)$", said, re.MULTILINE)
+    return found[1] if found else "no engine"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,112 @@
+"""What a run of the benchmark is written as: a table in Markdown, and a chart (SVG) of the ratios to native."""
+
+from __future__ import annotations
+
+import json
+import math
+from html import escape
+from pathlib import Path
+from typing import Any
+
+COLOURS = {"noahpy": "#1f6feb", "no-fast": "#79b8ff", "sim": "#8957e5"}  # of peers: grey, lighter and lighter
+_PEERS = ("#57606a", "#8c959f", "#afb8c1", "#d0d7de")
+_LEFT, _WIDTH, _BAR, _GAP, _TOP = 190, 560, 9, 12, 58  # pixels
+
+_UNITS = (("ns", 1.0), ("µs", 1e3), ("ms", 1e6), ("s", 1e9))
+
+Run = dict[str, Any]  # as `write` is given it
+
+
+def in_unit(nanoseconds: float) -> str:
+    """With three digits."""
+    unit, size = next(((u, s) for u, s in reversed(_UNITS) if nanoseconds >= s), _UNITS[0])
+    return f"{nanoseconds / size:.3g} {unit}"
+
+
+def ratios(run: Run) -> dict[str, dict[str, float]]:
+    """Benchmark -> engine -> its median in native ones."""
+    return {
+        name: {engine: value / row["native"] for engine, value in row.items() if engine != "native"}
+        for name, row in run["medians"].items()
+    }
+
+
+def markdown(run: Run) -> str:
+    """The table, and what it was measured on."""
+    engines = list(dict.fromkeys(engine for row in run["medians"].values() for engine in row))
+    lines = [
+        "# Measured",
+        "",
+        f"By `make bench`, one interleaved run of {run['rounds']} rounds: medians, and how many times native's. {about(run)}",
+        "",
+        f"| | {' | '.join(engines)} |",
+        f"|---|{'---|' * len(engines)}",
+    ]
+    for name, row in run["medians"].items():
+        cells = []
+        for engine in engines:
+            if engine not in row:
+                cells.append("fails")
+            else:
+                times = "" if engine == "native" else f" ({row[engine] / row['native']:.2f}×)"  # noqa: RUF001
+                cells.append(in_unit(row[engine]) + times)
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    if run["floors"]:
+        lines += [
+            "",
+            f"This KVM's floors, by a C program (`tests/bench/floor.c`): an exit {in_unit(run['floors']['exit'])}; a fork",
+        ]
+        lines += [f"whose child makes a VM, and its end, {in_unit(run['floors']['fork'])}."]
+    return "\n".join([*lines, "", "![the ratios](measured.svg)", ""])
+
+
+def about(run: Run) -> str:
+    """The machine, in a sentence."""
+    return (
+        f"{run['cpu']}, {run['cpus']} CPUs, Linux {run['kernel']}, {run['engine']}, Python {run['python']}; "
+        f"load {run['load'][0]:.1f} before and {run['load'][1]:.1f} after."
+    )
+
+
+def chart(run: Run) -> str:
+    """Bars of the ratios on a logarithmic scale; native is the line at 1."""
+    rows = ratios(run)
+    engines = list(dict.fromkeys(engine for row in rows.values() for engine in row))
+    colours = dict(COLOURS)
+    colours.update(zip([engine for engine in engines if engine not in colours], _PEERS, strict=False))
+    values = [value for row in rows.values() for value in row.values()]
+    low, high = math.floor(math.log10(min([*values, 1]))), math.ceil(math.log10(max([*values, 10])))
+    scale = _WIDTH / (high - low)
+    place = lambda value: _LEFT + (math.log10(value) - low) * scale  # noqa: E731
+    body: list[str] = []
+    top = _TOP
+    for name, row in rows.items():
+        body.append(f'<text x="{_LEFT - 8}" y="{top + len(row) * _BAR / 2 + 4:.0f}" text-anchor="end">{escape(name)}</text>')
+        for engine, value in row.items():
+            left, right = sorted((place(1), place(value)))
+            bar = f'<rect x="{left:.1f}" y="{top}" width="{max(right - left, 1):.1f}" height="{_BAR - 1}"'
+            title = f"{escape(name)}, {escape(engine)}: {value:.2f} times native"
+            body.append(f'{bar} fill="{colours[engine]}"><title>{title}</title></rect>')
+            top += _BAR
+        top += _GAP
+    lines = [
+        f'<line x1="{place(10**power):.1f}" x2="{place(10**power):.1f}" y1="{_TOP - 6}" y2="{top - _GAP}" '
+        f'stroke="{"#24292f" if power == 0 else "#d0d7de"}"/>'
+        f'<text x="{place(10**power):.1f}" y="{_TOP - 12}" text-anchor="middle">{10.0**power:g}×</text>'  # noqa: RUF001
+        for power in range(low, high + 1)
+    ]
+    legend = [
+        f'<rect x="{_LEFT + i * 90}" y="10" width="12" height="12" fill="{colours[engine]}"/>'
+        f'<text x="{_LEFT + i * 90 + 17}" y="20">{escape(engine)}</text>'
+        for i, engine in enumerate(engines)
+    ]
+    size = f'width="{_LEFT + _WIDTH + 30}" height="{top}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="12">'
+    return "\n".join([head, '<rect width="100%" height="100%" fill="white"/>', *legend, *lines, *body, "</svg>", ""])
+
+
+def write(run: Run, folder: Path) -> None:
+    """measured.json, measured.md and measured.svg."""
+    (folder / "measured.json").write_text(json.dumps(run, indent=1) + "\n")
+    (folder / "measured.md").write_text(markdown(run))
+    (folder / "measured.svg").write_text(chart(run))
