@@ -1,4 +1,4 @@
-"""How many instructions the VMM's user space takes to finish a call in C: a figure that no other work of the machine changes."""
+"""Instructions of the VMM in user space for a call that C finishes: a figure that no other work of the machine changes."""
 
 from __future__ import annotations
 
