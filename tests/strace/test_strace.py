@@ -145,8 +145,7 @@ def test_json(traced: Callable[..., Result], guest: Engine) -> None:
 
 def test_options(traced: Callable[..., Result]) -> None:
     def lines(*options: str) -> list[str]:
-        text = traced(list(options), ["cat", "/etc/passwd", "/nowhere"]).stderr.decode()
-        return [line for line in text.splitlines() if not line.startswith("cat: ")]  # which comes when it comes
+        return traced(list(options), ["cat", "/etc/passwd"]).stderr.decode().splitlines()
 
     assert '"root:x:"..., ' in next(line for line in lines("-s", "7", "-e", "trace=read") if "root" in line)
     assert all("ENOENT" in line for line in lines("-e", "status=failed", "-e", "%file") if "(" in line and "=" in line)
