@@ -137,7 +137,7 @@ struct vcpu {
     struct registers *regs;
     uint64_t fs_base, gs_base;
     /* Of its thread, where fast.c finds them: signal mask, set_robust_list(2), set_tid_address(2). */
-    uint64_t blocked, robust_list, clear_child_tid;
+    uint64_t blocked, *robust_list, clear_child_tid;
     uint64_t address;
     uint32_t vector, error_code;
     int number;

@@ -128,7 +128,7 @@ int engine_fork_prepare(struct vcpu *cpu) { return engine_->fork_prepare(cpu); }
 int engine_fork_child(struct vcpu *cpu) {
     vfork_born();
     int error = engine_->fork_child(cpu);
-    cpu->robust_list = cpu->clear_child_tid = 0; /* here, since the child may set them before Python hears of the fork */
+    *cpu->robust_list = cpu->clear_child_tid = 0; /* here, since the child may set them before Python hears of the fork */
     if (error) return error;
     tree_born();
     if (watch_on()) watch_born();

@@ -30,10 +30,10 @@ struct engine {
     int (*save_xstate)(struct vcpu *, uint64_t gva);
     int (*load_xstate)(struct vcpu *, uint64_t gva, uint64_t features);
     int (*settle_xstate)(struct vcpu *);
-    /* Calls that the engine answers in the guest (NULL: none): it keeps the process's actions, learns the result of a call
-     * without arguments that C has finished, forgets all when the thread may be another from now on; how many it has answered. */
+    /* Calls that the engine answers in the guest (NULL: none): it keeps the process's actions, learns what a call results in as
+     * long as the thread is who it is, forgets that, but for errors, when it may be another; how many it has answered. */
     void *(*actions)(void);
-    void (*learn)(struct vcpu *, unsigned number, uint64_t result);
+    void (*learn)(struct vcpu *, unsigned number, int64_t result);
     void (*forget)(struct vcpu *);
     uint64_t (*answered)(unsigned number);
     /* Around a fork: before, and in the child, where `cpu` goes on. */

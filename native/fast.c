@@ -15,6 +15,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "count.h"
 #include "engine.h"
 #include "exec.h"
 #include "fork.h"
@@ -177,8 +178,6 @@ uint64_t *fast_actions(void) {
     return (uint64_t *)actions_;
 }
 
-bool fast_sigaction_inside(void) { return own_calls_ && alone_ && !table_[SYS_rt_sigaction].watched && !watch_records(); }
-
 static bool finish_sigaction(struct vcpu *cpu) {
     struct registers *r = cpu->regs;
     int number = (int)r->rdi;
@@ -226,7 +225,7 @@ static bool finish_arch_prctl(struct vcpu *cpu) {
 
 static bool finish_set_robust_list(struct vcpu *cpu) {
     if (cpu->regs->rsi != sizeof(struct robust_list_head)) return false;
-    cpu->robust_list = cpu->regs->rdi;
+    *cpu->robust_list = cpu->regs->rdi;
     cpu->regs->rax = 0;
     return true;
 }
@@ -317,6 +316,27 @@ static const struct {
     [SYS_vfork] = {finish_vfork, true},
 };
 
+bool fast_inside(unsigned number) {
+    return own_calls_ && (alone_ || !own_[number].alone) && !table_[number].watched && !watch_records();
+}
+
+/* Calls whose result is the same until the thread becomes somebody else. */
+static bool tells_who(unsigned number) {
+    switch (number) {
+    case SYS_getpid:
+    case SYS_gettid:
+    case SYS_getuid:
+    case SYS_geteuid:
+    case SYS_getgid:
+    case SYS_getegid: return true;
+    default: return false;
+    }
+}
+
+static void learn(struct vcpu *cpu, unsigned number) {
+    if (engine_->learn && !watch_records()) engine_->learn(cpu, number, (int64_t)cpu->regs->rax);
+}
+
 bool fast_finish(struct vcpu *cpu) {
     struct registers *r = cpu->regs;
     uint32_t number = (uint32_t)r->rax; /* as the kernel, which looks at no more */
@@ -330,6 +350,7 @@ bool fast_finish(struct vcpu *cpu) {
     if (table_[number].refusal) {
         table_[number].finished++;
         r->rax = (uint64_t)-table_[number].refusal;
+        if (!count_on()) learn(cpu, number); /* which counts errors */
         return true;
     }
     if (number == SYS_ioctl && !known_request(r->rsi)) return false;
@@ -369,7 +390,7 @@ bool fast_finish(struct vcpu *cpu) {
         return false;
     }
     r->rax = (uint64_t)result;
-    if (engine_->learn && !table_[number].count && !watch_records()) engine_->learn(cpu, number, (uint64_t)result);
+    if (tells_who(number)) learn(cpu, number);
     if (result == -EINTR) cpu->number = (int)number; /* whether it is made again is Python's to say */
     table_[number].finished++;
     return true;

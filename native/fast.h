@@ -9,7 +9,7 @@ bool fast_plain_path(uint64_t gva);
 /* Python is to hear of NEWS_... at the next exit; which there are. */
 void news(int what);
 int fast_has_news(void);
-/* Whether the engine may do rt_sigaction(2) in the guest, where no more than the table of actions changes. */
-bool fast_sigaction_inside(void);
+/* Whether the engine may do this call in the guest: rt_sigaction(2) (where no more than the table of actions changes) or another. */
+bool fast_inside(unsigned number);
 /* What the process does at signals becomes what execve(2) leaves. */
 void actions_forget(void);

@@ -1,5 +1,6 @@
-/* Calls that are answered inside the guest, by the code at which its SYSCALL arrives (inside_x86_64.S): who the thread is, and
- * rt_sigaction(2) where it is no business of the host's kernel. That code leaves all else, and all that is unusual, to fast.c. */
+/* Calls that are answered inside the guest, by the code at which its SYSCALL arrives (inside_x86_64.S): who the thread is, that a call
+ * is refused, set_robust_list(2), and rt_sigaction(2) where it is no business of the host's kernel. That code leaves all else, and
+ * all that is unusual, to fast.c. */
 #include "inside.h"
 
 #include <string.h>
@@ -10,7 +11,9 @@
 
 #define INSIDE (OWN_BASE + 0x2000000) /* INSIDE_PAGES of each vCPU */
 
-_Static_assert(INSIDE_PORT == STUB_PORT && INSIDE_SIGACTION == SYS_rt_sigaction, "as the assembler has it");
+_Static_assert(INSIDE_PORT == STUB_PORT && INSIDE_SIGACTION == SYS_rt_sigaction &&
+                   INSIDE_SET_ROBUST_LIST == SYS_set_robust_list,
+               "as the assembler has it");
 
 /* The labels of inside_x86_64.S. */
 extern const uint8_t inside_code[], inside_kept[], inside_temporaries[], inside_commit[], inside_done[], inside_given[],
@@ -41,41 +44,36 @@ int inside_vcpu(struct kvm_vcpu *v, bool kernel) {
     if (!error) error = pagetable_own(at + INSIDE_SCRATCH, v->inside + 2 * GUEST_PAGE, user | PTE_W | PTE_NX);
     if (!error) error = pagetable_own(at + INSIDE_ACTIONS, actions_, user | PTE_W | PTE_NX);
     ((uint64_t *)pool_address(v->inside))[INSIDE_KERNEL] = kernel;
+    v->seen.robust_list = pool_address(v->inside + INSIDE_SCRATCH - INSIDE_ANSWERS + INSIDE_ROBUST_LIST);
     return error;
 }
 
 /* ---- answers ---- */
 
-static uint64_t *answers(const struct kvm_vcpu *v) { return pool_address(v->inside); }
+static int64_t *answers(const struct kvm_vcpu *v) { return pool_address(v->inside); }
 static const uint64_t *counts(const struct kvm_vcpu *v) { return pool_address(v->inside + GUEST_PAGE); }
 
-/* Calls whose result is the same until the thread becomes somebody else. */
-static bool lasts(unsigned number) {
-    switch (number) {
-    case SYS_getpid:
-    case SYS_gettid:
-    case SYS_getuid:
-    case SYS_geteuid:
-    case SYS_getgid:
-    case SYS_getegid: return true;
-    default: return false;
-    }
+void inside_learn(struct vcpu *v, unsigned number, int64_t result) {
+    if (number < INSIDE_CALLS) answers((struct kvm_vcpu *)v)[number] = result + 1;
 }
 
-void inside_learn(struct vcpu *v, unsigned number, uint64_t result) {
-    if (lasts(number)) answers((struct kvm_vcpu *)v)[number] = result + 1;
+void inside_forget(struct vcpu *v) {
+    int64_t *of = answers((struct kvm_vcpu *)v);
+    for (unsigned number = 0; number < INSIDE_CALLS; number++)
+        if (of[number] > 0) of[number] = 0;
 }
-
-void inside_forget(struct vcpu *v) { memset(answers((struct kvm_vcpu *)v), 0, INSIDE_CALLS * sizeof(uint64_t)); }
 
 uint64_t inside_count(const struct kvm_vcpu *v, unsigned number) { return number < INSIDE_CALLS ? counts(v)[number] : 0; }
 
 /* A kernel's code touches no memory of the guest's (SMAP), where actions are. */
-void inside_enter(struct kvm_vcpu *v) { answers(v)[INSIDE_SIGACTION] = !answers(v)[INSIDE_KERNEL] && fast_sigaction_inside(); }
+void inside_enter(struct kvm_vcpu *v) {
+    answers(v)[INSIDE_SIGACTION] = !answers(v)[INSIDE_KERNEL] && fast_inside(SYS_rt_sigaction);
+    answers(v)[INSIDE_SET_ROBUST_LIST] = fast_inside(SYS_set_robust_list);
+}
 
 /* ---- a vCPU that was stopped in there ---- */
 
-static const uint64_t *scratch(const struct kvm_vcpu *v) { return pool_address(v->inside + 2 * GUEST_PAGE); }
+static uint64_t *scratch(const struct kvm_vcpu *v) { return pool_address(v->inside + 2 * GUEST_PAGE); }
 
 static uint64_t kept(const struct kvm_vcpu *v, int offset) { return scratch(v)[offset / 8]; }
 

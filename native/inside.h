@@ -8,9 +8,11 @@
 #define INSIDE_ACTIONS 0x4000
 #define INSIDE_PAGES 8
 
-/* Entries of 8 bytes: of a call by its number, the result plus one; for rt_sigaction(2) not 0: to be done inside. 0: leave. */
+/* Entries of 8 bytes: of a call by its number, the result plus one; of rt_sigaction(2) and set_robust_list(2) 1: to be done inside.
+ * 0: leave. */
 #define INSIDE_CALLS 500
 #define INSIDE_SIGACTION 13
+#define INSIDE_SET_ROBUST_LIST 273
 #define INSIDE_KERNEL 511 /* not 0: this code runs as a kernel's */
 
 /* In scratch. */
@@ -21,6 +23,7 @@
 #define INSIDE_RBP 32
 #define INSIDE_R8 40
 #define INSIDE_R9 48
+#define INSIDE_ROBUST_LIST 56 /* what set_robust_list(2) has said */
 #define INSIDE_UNDO 64
 
 #define INSIDE_PORT 0x80 /* STUB_PORT */
@@ -38,8 +41,8 @@ void inside_enter(struct kvm_vcpu *);
 /* After an exit. If the vCPU was at a call there, its registers become those of user code: before the call that is to be served
  * (INSIDE_ASKED; rcx and r11 as SYSCALL left them), or behind one that is done (INSIDE_DONE). */
 enum inside { NOT_INSIDE, INSIDE_ASKED, INSIDE_DONE } inside_leave(struct kvm_vcpu *);
-/* Answers are learnt from what calls have resulted in, and forgotten. */
-void inside_learn(struct vcpu *, unsigned number, uint64_t result);
+/* Answers are learnt from what calls have resulted in; those that are no errors are forgotten. */
+void inside_learn(struct vcpu *, unsigned number, int64_t result);
 void inside_forget(struct vcpu *);
 uint64_t inside_count(const struct kvm_vcpu *, unsigned number); /* of calls answered there */
 void *inside_actions(void);                                      /* the process's, a page of zeros at first */

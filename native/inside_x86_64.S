@@ -10,7 +10,7 @@
 #include "inside.h"
 
 #define AT(page)    (inside_code + INSIDE_##page)
-#define S(register) AT(SCRATCH) + INSIDE_##register(%rip)
+#define S(place)    AT(SCRATCH) + INSIDE_##place(%rip)
 
 #define SPECIAL     0x47500    /* of rflags: TF DF IOPL NT AC. The way back is not made for these */
 #define KNOWN_FLAGS 0xdc000807 /* of an action, as in fast.c */
@@ -39,6 +39,8 @@ label kept
     mov (%r11, %rax, 8), %r11
     test %r11, %r11
     jz refuse
+    cmp $INSIDE_SET_ROBUST_LIST, %eax
+    je robust_list
     cmp $INSIDE_SIGACTION, %eax
     jne inside_given
     cmp $8, %r10 /* edi: signal, rsi: new, rdx: old, r10: size of a set */
@@ -51,6 +53,11 @@ label kept
     mov %r8, S(R8)
     mov %r9, S(R9)
     jmp inside_temporaries
+robust_list:
+    cmp $24, %rsi /* its size */
+    jne refuse
+    mov %rdi, S(ROBUST_LIST) /* which may be done again */
+    jmp inside_given
 refuse:
     mov S(R11), %r11
     jmp inside_leave_guest

@@ -16,6 +16,7 @@ enum { SLICE_NS = 1000000 }; /* how long a CPU runs while others wait */
 struct sim_vcpu {
     struct vcpu seen; /* by Python; first */
     struct registers registers;
+    uint64_t robust_list;
     uc_context *context; /* all else, while another one is on the CPU */
     bool idle;           /* no thread has it */
     struct sim_vcpu *next;
@@ -86,7 +87,8 @@ static struct vcpu *create(void) {
         v->idle = false;
         v->registers = (struct registers){.rflags = 0x202};
         v->seen.fs_base = v->seen.gs_base = v->seen.blocked = 0;
-        v->seen.robust_list = v->seen.clear_child_tid = 0;
+        v->seen.robust_list = &v->robust_list;
+        v->robust_list = v->seen.clear_child_tid = 0;
         v->seen.keeps = 0;
         memcpy(v->context, fresh_, uc.context_size(cpu_));
         if (on_cpu_ == v) on_cpu_ = NULL;

@@ -101,11 +101,11 @@ class Cpu:
     @property
     def robust_list(self) -> int:
         """The head of the thread's list of held robust futexes (set_robust_list(2))."""
-        return self.vcpu.robust_list  # type: ignore[no-any-return]
+        return self.vcpu.robust_list[0]  # type: ignore[no-any-return]
 
     @robust_list.setter
     def robust_list(self, value: int) -> None:
-        self.vcpu.robust_list = value
+        self.vcpu.robust_list[0] = value
 
     @property
     def clear_child_tid(self) -> int:

@@ -1,5 +1,7 @@
-/* Calls that need no exit: who the thread is, rt_sigaction(2). Right over fork, threads, setuid, and signals that come amid them. */
+/* Calls that need no exit: who the thread is, rt_sigaction(2), set_robust_list(2), what Linux has no more. Right over fork, threads,
+ * setuid, and signals that come amid them. */
 #include "children.h"
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sys/time.h>
 
@@ -66,6 +68,46 @@ static int change_users(void) {
     CHECK_ERRNO(syscall(SYS_setuid, 77), EPERM);
     check_users(5, 5, 10, 10);
     return 0;
+}
+
+static struct robust_list_head heads[2] = {{{&heads[0].list}, 0, NULL}, {{&heads[1].list}, 0, NULL}};
+
+static struct robust_list_head *robust_list(void) {
+    struct robust_list_head *head;
+    size_t size;
+    CHECK(syscall(SYS_get_robust_list, 0, &head, &size) == 0 && size == sizeof *head);
+    return head;
+}
+
+static void set_robust_list(struct robust_list_head *head) {
+    CHECK(syscall(SYS_set_robust_list, head, sizeof *head) == 0);
+    CHECK_ERRNO(syscall(SYS_set_robust_list, head + 1, sizeof *head - 1), EINVAL);
+}
+
+static void *own_list(void *others) {
+    CHECK(robust_list() != others);
+    set_robust_list(&heads[1]);
+    CHECK(robust_list() == &heads[1]);
+    return NULL;
+}
+
+static int forked_list(void) {
+    CHECK(robust_list() != &heads[0]); /* the C library's, or none */
+    set_robust_list(&heads[1]);
+    CHECK(robust_list() == &heads[1]);
+    return 0;
+}
+
+static void robust_lists(void) {
+    struct robust_list_head *at_first = robust_list();
+    pthread_t thread;
+    for (int i = 0; i < 3; i++) {
+        set_robust_list(&heads[0]);
+        CHECK(succeeds(start(forked_list)));
+        CHECK(pthread_create(&thread, NULL, own_list, &heads[0]) == 0 && pthread_join(thread, NULL) == 0);
+        CHECK(robust_list() == &heads[0]);
+    }
+    set_robust_list(at_first);
 }
 
 static void on_signal(int number) { (void)number; }
@@ -157,6 +199,9 @@ static void interrupted(void) {
             CHECK(action(SIGUSR2, &next, &old) == 0 && memcmp(&old, &last, sizeof old) == 0);
             CHECK(action(SIGUSR2, NULL, &old) == 0 && memcmp(&old, &next, sizeof old) == 0);
             CHECK(syscall(SYS_getpid) == self && syscall(SYS_gettid) == self && syscall(SYS_getuid) == user);
+            CHECK(syscall(SYS_set_robust_list, &heads[i % 2], sizeof *heads) == 0);
+            CHECK_ERRNO(syscall(SYS_create_module, 0, 0), ENOSYS);
+            if (i % 64 == 0) CHECK(robust_list() == &heads[i % 2]);
             last = next;
         }
     }
@@ -164,6 +209,7 @@ static void interrupted(void) {
 
 int main(void) {
     numbers();
+    robust_lists();
     if (getuid() == 0) CHECK(succeeds(start(change_users)));
     actions();
     dropped();
