@@ -158,10 +158,11 @@ struct cpuid_entry { /* struct kvm_cpuid_entry2 */
 struct cpuid_entry *engine_cpuid(int *count);
 const char *engine_flavour(void); /* "PVM" or "VMX/SVM" (known after the first vcpu_create), "Unicorn 2.1" */
 const char *engine_error(void);
-struct vcpu *vcpu_create(void);   /* NULL: engine_error() */
-int vcpu_start(struct vcpu *);    /* all registers as at a program's start: zero, extended state initial */
-int vcpu_run(struct vcpu *);      /* EXIT_*; finishes fast calls by itself */
-void vcpu_destroy(struct vcpu *); /* another thread may have it from now on */
+struct vcpu *vcpu_create(void);        /* NULL: engine_error() */
+struct vcpu *vcpu_copy(struct vcpu *); /* another one, in the same state; NULL: engine_error() */
+int vcpu_start(struct vcpu *);         /* all registers as at a program's start: zero, extended state initial */
+int vcpu_run(struct vcpu *);           /* EXIT_*; finishes fast calls by itself */
+void vcpu_destroy(struct vcpu *);      /* another thread may have it from now on */
 /* Extended state in XSAVE's standard format (SDM vol. 1, 13.4): `xstate_size()` bytes for the features in XCR0. */
 size_t xstate_size(void);
 uint64_t xstate_features(void);

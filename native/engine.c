@@ -55,6 +55,20 @@ struct vcpu *vcpu_create(void) {
 }
 void vcpu_destroy(struct vcpu *v) { engine_->destroy(v); }
 
+struct vcpu *vcpu_copy(struct vcpu *v) {
+    struct vcpu *copy = engine_->create();
+    void *area = malloc(xstate_size_);
+    if (copy && area && !engine_->get_xstate(v, area) && !engine_->set_xstate(copy, area, xstate_size_)) {
+        *copy->regs = *v->regs;
+        copy->fs_base = v->fs_base, copy->gs_base = v->gs_base;
+    } else if (copy) {
+        engine_->destroy(copy);
+        copy = NULL;
+    }
+    free(area);
+    return copy;
+}
+
 /* Runs until an exit that is not a call which C finishes. */
 static int run(struct vcpu *v) {
     const bool watched = watch_on();

@@ -14,6 +14,7 @@ from ..errors import FAILED, CannotRun
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from functools import partial
+    from typing import Any
 
     from ..cpu import Cpu as Model
     from ..doctor import Problem
@@ -38,8 +39,8 @@ class EngineError(CannotRun):
 class Cpu:
     """A virtual CPU. `regs` holds the general registers, places as in linux_abi.uapi.x86_64."""
 
-    def __init__(self) -> None:
-        self.vcpu = lib.vcpu_create()
+    def __init__(self, vcpu: Any = None) -> None:
+        self.vcpu = vcpu or lib.vcpu_create()
         if not self.vcpu:
             raise EngineError(0)
         self.initial_xstate = INITIAL_XSTATE
@@ -118,14 +119,8 @@ class Cpu:
 
     def copy(self) -> Cpu | None:
         """Another CPU of the VM in the same state; None if there can be no more."""
-        try:
-            cpu = Cpu()
-        except EngineError:
-            return None
-        cpu.regs[:] = self.regs
-        cpu.fs_base, cpu.gs_base = self.fs_base, self.gs_base
-        cpu.set_xstate(self.get_xstate())
-        return cpu
+        vcpu = lib.vcpu_copy(self.vcpu)
+        return Cpu(vcpu) if vcpu else None
 
     def release(self) -> None:
         """Its thread has ended: another may have it."""
