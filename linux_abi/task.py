@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from .sigframe import NO_ALTSTACK
-from .uapi.structs import Sigaction
+from .uapi.structs import Rlimit, Sigaction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn, Protocol
 
     from .fds import FdTable
-    from .uapi.structs import CloneArgs, Rlimit
+    from .uapi.structs import CloneArgs
 
     class Memory(Protocol):
         """The guest's address space (`noahpy.memory`). Addresses are the guest's unless called host."""
@@ -261,6 +261,27 @@ class Actions:
         return [(i, action) for i, action in enumerate(Sigaction.iter_unpack(self._memory), 1) if any(action)]
 
 
+class Limits:
+    """A process's limits where they are not the host's (syscalls/limits.py), in memory that others write, too: struct limits."""
+
+    KEPT_AT = 16 * Rlimit.size
+    SIZE = KEPT_AT + 8
+
+    def __init__(self, memory: memoryview | None = None) -> None:
+        self._memory = memoryview(bytearray(self.SIZE)) if memory is None else memory
+
+    def _kept(self) -> int:
+        return int.from_bytes(self._memory[self.KEPT_AT :], "little")
+
+    def get(self, resource: int) -> Rlimit | None:
+        """What the guest, or another for it, has set of a resource that the host knows."""
+        return Rlimit.unpack_from(self._memory, resource * Rlimit.size) if self._kept() >> resource & 1 else None
+
+    def __setitem__(self, resource: int, limit: Rlimit) -> None:
+        self._memory[resource * Rlimit.size : (resource + 1) * Rlimit.size] = bytes(limit)
+        self._memory[self.KEPT_AT :] = (self._kept() | 1 << resource).to_bytes(8, "little")
+
+
 class ThreadGroup:
     """A guest process: what its threads share. Its pid is the host's own."""
 
@@ -273,7 +294,8 @@ class ThreadGroup:
         self.layout = (0, 0, 0, 0, 0)  # start and end of code and of data, start of the heap, for /proc/self/stat
         self.actions = actions or Actions()
         self.tids: set[int] = set()  # of its threads but the first, for /proc/self/task
-        self.limits: dict[int, Rlimit] = {}  # resource -> limit, where it is not the host's (syscalls/limits.py)
+        own = Limits()
+        self.limits: Callable[[int], Limits | None] = lambda pid: None if pid else own  # 0: its own; another's of the tree
         self.timers: set[int] = set()  # of timer_create(2): a forked child has none, an execve deletes them
         self.attached: dict[int, int] = {}  # shmat(2): address -> bytes; an execve empties it
         self.bounded = False  # it or an ancestor has dropped a capability from its bounding set (prctl(2))

@@ -61,7 +61,7 @@ struct book {
     uint64_t floor, size, ceiling, resume;
     int64_t skipped; /* above `resume` no gap is larger than this */
     uint64_t brk_start, brk_end, stack_start, stack_room;
-    uint64_t as_limit, data_limit, stack_limit, lock_future;
+    uint64_t lock_future;
     int sealed;
     struct lock *lock;
 };
@@ -71,7 +71,7 @@ struct book *book_new(uint64_t floor, uint64_t size);
  * a child of the thread that has it has it, too. */
 void book_lock(struct book *);
 void book_unlock(struct book *);
-void book_clear(struct book *); /* as new, but for the limits */
+void book_clear(struct book *);
 void book_free(struct book *);
 /* The mapping of `address`; the first one that ends above it, and its place in the list; how many start below it. */
 struct vma *book_find(const struct book *, uint64_t address);
@@ -252,6 +252,19 @@ int tree_start(void); /* the first process of a tree */
 void tree_end(int status);
 /* Of a process of the tree that has not said that it has ended: its first hidden descriptor, and its program's or -1. 0, -ESRCH. */
 int tree_find(int pid, int *hidden, int *program);
+
+/* ---- The guest's limits where the host's process has others (rlimit.c; linux_abi/syscalls/limits.py) ------------------ */
+
+enum { LIMITS = 16 };
+struct limits {
+    struct {
+        uint64_t soft, hard;
+    } limit[LIMITS];
+    uint64_t kept; /* a bit for each resource of which the guest has set one; the soft ones on memory are always here */
+};
+struct limits *limits_mine(void);
+/* Of a process of the tree, which it and others may set; NULL: it is of none, or has ended. */
+struct limits *tree_limits(int pid);
 
 /* ---- Measuring: what the simulated CPU executes (sim_blocks.c, docs/measuring.md) ------------------------------------ */
 

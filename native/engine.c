@@ -12,6 +12,7 @@
 #include "fast.h"
 #include "fork.h"
 #include "host.h"
+#include "rlimit.h"
 #include "tree.h"
 #include "watch.h"
 
@@ -124,7 +125,11 @@ int vcpu_start(struct vcpu *v) {
 
 /* ---- fork ---- */
 
-int engine_fork_prepare(struct vcpu *cpu) { return engine_->fork_prepare(cpu); }
+int engine_fork_prepare(struct vcpu *cpu) {
+    limits_save();
+    return engine_->fork_prepare(cpu);
+}
+
 int engine_fork_child(struct vcpu *cpu) {
     vfork_born();
     int error = engine_->fork_child(cpu);
@@ -140,7 +145,7 @@ void engine_fork_parent(void) {
 }
 
 long engine_fork(struct vcpu *cpu, const void *clone_args, size_t size) {
-    int error = engine_->fork_prepare(cpu);
+    int error = engine_fork_prepare(cpu);
     if (error) return error;
     long pid = syscall(SYS_clone3, clone_args, size);
     if (pid) {

@@ -267,21 +267,12 @@ static bool finish_exit_group(struct vcpu *cpu) {
 
 /* ---- limits, names ---- */
 
-static bool limits_kept_; /* Python has set limits, and keeps some that the host does not */
-
-/* prlimit64(2) that asks for one of the process's own. */
+/* prlimit64(2) that asks for one of the process's own, which are all the host's. */
 static bool finish_prlimit64(struct vcpu *cpu) {
     const struct registers *r = cpu->regs;
-    if (r->rdx) limits_kept_ = true;
-    if (limits_kept_ || (int)r->rdi) return false;
+    if (limits_mine()->kept || r->rdx || (int)r->rdi) return false;
     cpu->regs->rax = (uint64_t)host_syscall_now(SYS_prlimit64, 0, (long)r->rsi, 0, (long)host_address(r->r10), 0, 0);
     return true;
-}
-
-static bool watch_setrlimit(struct vcpu *cpu) {
-    (void)cpu;
-    limits_kept_ = true;
-    return false;
 }
 
 static bool watch_prctl(struct vcpu *cpu) { return (int)cpu->regs->rdi == PR_CAPBSET_DROP && exec_forbid(cpu); }
@@ -312,7 +303,6 @@ static const struct {
     [SYS_rt_sigprocmask] = {finish_sigprocmask, false},
     [SYS_set_robust_list] = {finish_set_robust_list, false},
     [SYS_set_tid_address] = {finish_set_tid_address, false},
-    [SYS_setrlimit] = {watch_setrlimit, .notes = true},
     [SYS_timer_create] = {exec_forbid, .notes = true},
     [SYS_vfork] = {finish_vfork, true},
 };

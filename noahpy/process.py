@@ -9,6 +9,7 @@ from linux_abi.fds import Room
 from linux_abi.host import own
 from linux_abi.sigframe import NO_ALTSTACK
 from linux_abi.signals import DEFAULT_ACTION, forget_actions, set_action, set_mask
+from linux_abi.task import Limits
 from linux_abi.uapi.clone import (
     CLONE_CHILD_CLEARTID,
     CLONE_CHILD_SETTID,
@@ -107,6 +108,7 @@ class Process:
         self.task = task
         task.group.exe_file = self._exe_file
         task.group.relative = _relative
+        task.group.limits = _limits
         self.threads = Threads(task, self.mm, serve)
         mask = bytearray(8)
         self.host.now.rt_sigprocmask(0, 0, mask, 8)
@@ -351,6 +353,12 @@ class Process:
                 self.mm.window.write(self.task.clear_child_tid, bytes(4))
             self._vfork.finish(self.mm)
             self._vforks.clear()
+
+
+def _limits(pid: int) -> Limits | None:
+    """As ThreadGroup.limits()."""
+    limits = lib.tree_limits(pid) if pid else lib.limits_mine()
+    return Limits(memoryview(ffi.buffer(limits)).cast("B")) if limits else None
 
 
 def _relative(pid: int) -> tuple[int, int] | None:
