@@ -144,6 +144,9 @@ if TYPE_CHECKING:
         def bind(self) -> None:
             """Take views of `regs` anew: they have moved in a child that C has forked."""
 
+        def clone_beside_threads(self, arguments: bytes) -> int:
+            """As `fork`, of a process of several threads."""
+
         def fork_beside_threads(self) -> int:
             """fork(2) of a process of several threads; as `fork`, but the child's end is SIGCHLD."""
 
@@ -262,7 +265,7 @@ class Actions:
 
 
 class Limits:
-    """A process's limits where they are not the host's (syscalls/limits.py), in memory that others write, too: struct limits."""
+    """A process's limits where they are not the host's (syscalls/limits.py), in memory that others write, too."""
 
     KEPT_AT = 16 * Rlimit.size
     SIZE = KEPT_AT + 8

@@ -176,7 +176,9 @@ int vcpu_settle_xstate(struct vcpu *); /* what was to be loaded is loaded: its m
 /* clone3(2) with memory of its own for the child, in which `cpu` goes on in a fresh VM (regs moves): result or negative
  * errno. The caller has blocked all signals, and is the process's only thread. */
 long engine_fork(struct vcpu *cpu, const void *clone_args, size_t size);
-/* The same around a fork(2) of Python's, for a process of several threads. */
+/* The same for a process of several threads: Python's locks are in order in the child, the C library's may not be. */
+long engine_fork_beside_threads(struct vcpu *cpu, const void *clone_args, size_t size);
+/* The same around a fork(2) of Python's, which sees to both. */
 int engine_fork_prepare(struct vcpu *cpu);
 int engine_fork_child(struct vcpu *cpu);
 void engine_fork_parent(void); /* after it, and where it failed */

@@ -144,9 +144,7 @@ void engine_fork_parent(void) {
     if (engine_->fork_parent) engine_->fork_parent();
 }
 
-long engine_fork(struct vcpu *cpu, const void *clone_args, size_t size) {
-    int error = engine_fork_prepare(cpu);
-    if (error) return error;
+long engine_clone(struct vcpu *cpu, const void *clone_args, size_t size) {
     long pid = syscall(SYS_clone3, clone_args, size);
     if (pid) {
         if (pid < 0) pid = -errno;
@@ -156,6 +154,11 @@ long engine_fork(struct vcpu *cpu, const void *clone_args, size_t size) {
         _exit(FAILED);
     }
     return pid;
+}
+
+long engine_fork(struct vcpu *cpu, const void *clone_args, size_t size) {
+    int error = engine_fork_prepare(cpu);
+    return error ? error : engine_clone(cpu, clone_args, size);
 }
 
 /* ---- what an exit costs ---- */

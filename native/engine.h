@@ -49,6 +49,9 @@ extern const struct engine kvm_engine, sim_engine;
 
 extern const struct engine *engine_; /* the open one, or NULL */
 
+/* clone3(2) for a process, after engine_fork_prepare(). */
+long engine_clone(struct vcpu *cpu, const void *clone_args, size_t size);
+
 /* What engine_error() is to say; returns `number`. */
 __attribute__((format(printf, 2, 3))) int fail(int number, const char *format, ...);
 /* The extended state of every CPU: components as in XCR0, bytes of the standard format. */
