@@ -144,6 +144,9 @@ if TYPE_CHECKING:
         def bind(self) -> None:
             """Take views of `regs` anew: they have moved in a child that C has forked."""
 
+        def without_vm(self, number: int, first: int, second: int) -> int:
+            """A host call of a process of one thread that a VM is in the way of."""
+
         def clone_beside_threads(self, arguments: bytes) -> int:
             """As `fork`, of a process of several threads."""
 
@@ -294,6 +297,7 @@ class ThreadGroup:
         self.exe_file: Callable[[], bytes] = lambda: self.exe  # where the host finds it, whatever has become of that name
         # Another process of the tree: its first hidden descriptor and its program's; None for all others.
         self.relative: Callable[[int], tuple[int, int] | None] = lambda _: None
+        self.has_executed: Callable[[int], bool] = lambda _: False  # whether a process is its child, with a program of its own
         self.layout = (0, 0, 0, 0, 0)  # start and end of code and of data, start of the heap, for /proc/self/stat
         self.actions = actions or Actions()
         self.tids: set[int] = set()  # of its threads but the first, for /proc/self/task

@@ -176,6 +176,9 @@ int vcpu_settle_xstate(struct vcpu *); /* what was to be loaded is loaded: its m
 /* clone3(2) with memory of its own for the child, in which `cpu` goes on in a fresh VM (regs moves): result or negative
  * errno. The caller has blocked all signals, and is the process's only thread. */
 long engine_fork(struct vcpu *cpu, const void *clone_args, size_t size);
+/* A system call that the host refuses (-EINVAL) to a process of more than one thread, of which KVM's in each VM is one: made while
+ * there is none. The guest's threads must be one. */
+long engine_without_vm(struct vcpu *cpu, long number, long first, long second);
 /* The same for a process of several threads: Python's locks are in order in the child, the C library's may not be. */
 long engine_fork_beside_threads(struct vcpu *cpu, const void *clone_args, size_t size);
 /* The same around a fork(2) of Python's, which sees to both. */
@@ -250,10 +253,12 @@ void vfork_finish(uint64_t clear_child_tid);
 
 /* ---- Who runs (tree.c) ----------------------------------------------------------------------------------------------- */
 
-int tree_start(void); /* the first process of a tree */
+int tree_start(void);     /* the first process of a tree */
+void tree_executes(void); /* before a parent that waits since vfork(2) goes on */
 void tree_end(int status);
 /* Of a process of the tree that has not said that it has ended: its first hidden descriptor, and its program's or -1. 0, -ESRCH. */
 int tree_find(int pid, int *hidden, int *program);
+int tree_executed(int pid); /* it is a child of this process, and has executed a program */
 
 /* ---- The guest's limits where the host's process has others (rlimit.c; linux_abi/syscalls/limits.py) ------------------ */
 

@@ -272,6 +272,7 @@ static void replace(struct vcpu *cpu, struct image *i) {
     actions_forget();
     prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
     prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+    tree_executes();
     vfork_finish(cpu->clear_child_tid);
     cpu->clear_child_tid = cpu->robust_list = 0;
     for (int n = 0; n < i->closing_count; n++) close(i->closing[n]);

@@ -62,8 +62,10 @@ static bool lasts(unsigned number) {
     }
 }
 
+/* A user or group of no name in its namespace may get one, by another process's write to a file (user_namespaces(7)). */
 void inside_learn(struct vcpu *v, unsigned number, uint64_t result) {
-    if (lasts(number)) answers((struct kvm_vcpu *)v)[number] = result + 1;
+    enum { OVERFLOW_ID = 65534 };
+    if (lasts(number) && result != OVERFLOW_ID) answers((struct kvm_vcpu *)v)[number] = result + 1;
 }
 
 void inside_forget(struct vcpu *v) { memset(answers((struct kvm_vcpu *)v), 0, INSIDE_CALLS * sizeof(uint64_t)); }

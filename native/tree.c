@@ -45,6 +45,7 @@ int tree_start(void) {
     if (place < 0) return place;
     limits_save();
     tree_born();
+    tree_executes();
     return 0;
 }
 
@@ -81,8 +82,11 @@ void tree_exec(const char *path) {
     if (!mine_) return;
     strncpy(mine_->path, path, sizeof mine_->path - 1);
     mine_->exec = now();
-    mine_->execs++;
     tree_descriptors();
+}
+
+void tree_executes(void) {
+    if (mine_) mine_->execs++;
 }
 
 void tree_end(int status) {
@@ -123,4 +127,14 @@ int tree_find(int pid, int *hidden, int *program) {
 struct limits *tree_limits(int pid) {
     struct tree_record *r = tree_ ? running(pid) : NULL;
     return r ? &r->limits : NULL;
+}
+
+int tree_executed(int pid) {
+    const struct tree_record *last = NULL;
+    unsigned born = !tree_ ? 0 : tree_->born < RECORDS ? tree_->born : RECORDS;
+    for (unsigned i = 0; i < born; i++) {
+        const struct tree_record *r = &tree_->record[i];
+        if (r->pid == pid && (!last || r->start > last->start)) last = r;
+    }
+    return last && last->execs && last->parent == getpid();
 }

@@ -109,6 +109,7 @@ class Process:
         task.group.exe_file = self._exe_file
         task.group.relative = _relative
         task.group.limits = _limits
+        task.group.has_executed = lib.tree_executed
         self.threads = Threads(task, self.mm, serve)
         mask = bytearray(8)
         self.host.now.rt_sigprocmask(0, 0, mask, 8)
@@ -193,6 +194,7 @@ class Process:
             now.timer_delete(timer)
         group.timers.clear()
         group.attached.clear()
+        lib.tree_executes()
         self._leave_parent()
         self._awaited(None)
         from linux_abi import credentials
