@@ -186,6 +186,7 @@ static bool finish_sigaction(struct vcpu *cpu) {
     struct guest_action old = actions_[number - 1], given;
     if (r->rsi) {
         if (number == SIGKILL || number == SIGSTOP || window_read(&given, r->rsi, sizeof given) < sizeof given) return false;
+        if ((number == SIGSEGV || number == SIGBUS) && cpu->blocked & bit(number)) return false; /* one may wait, in Python */
         given.flags &= (uint64_t)(uint32_t)KNOWN_FLAGS;
         given.mask &= ~(bit(SIGKILL) | bit(SIGSTOP));
         actions_[number - 1] = given;
