@@ -471,7 +471,6 @@ PLAIN = {
     106: ([0], False),  # setgid
     107: ([], False),  # geteuid
     108: ([], False),  # getegid
-    109: ([0, 0], False),  # setpgid
     110: ([], False),  # getppid
     111: ([], False),  # getpgrp
     112: ([], False),  # setsid
@@ -578,7 +577,6 @@ PLAIN = {
     269: ([1, 3, 0], False),  # faccessat
     270: ([0, 2, 2, 2, 2, 8], False),  # pselect6
     271: ([2, 0, 2, 8, 0], False),  # ppoll
-    272: ([0], False),  # unshare
     275: ([1, 2, 1, 2, 0, 0], False),  # splice
     276: ([1, 1, 0, 0], False),  # tee
     277: ([1, 0, 0, 0], False),  # sync_file_range
@@ -607,7 +605,6 @@ PLAIN = {
     304: ([1, 2, 0], False),  # open_by_handle_at
     305: ([0, 2], False),  # clock_adjtime
     306: ([1], False),  # syncfs
-    308: ([1, 0], False),  # setns
     309: ([2, 2, 2], False),  # getcpu
     314: ([0, 2, 0], False),  # sched_setattr
     315: ([0, 2, 0, 0], False),  # sched_getattr

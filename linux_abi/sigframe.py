@@ -9,7 +9,8 @@ from __future__ import annotations
 from _struct import Struct as Packer
 
 from .errors import LinuxError
-from .uapi.signals import SA_ONSTACK, SA_RESTORER, SS_AUTODISARM, SS_DISABLE, SS_ONSTACK
+from .uapi.errno import EINVAL, ENOMEM, EPERM
+from .uapi.signals import MINSIGSTKSZ, SA_ONSTACK, SA_RESTORER, SS_AUTODISARM, SS_DISABLE, SS_ONSTACK
 from .uapi.structs import FpxSwBytes, Sigaction, Sigaltstack
 from .uapi.x86_64 import R8, R9, R10, R11, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RDX, RFLAGS, RIP, RSI, RSP
 
@@ -29,7 +30,8 @@ RED_ZONE = 128
 _BEYOND = 1 << 63  # of what a program can own
 SIGINFO = 128
 
-NO_ALTSTACK = Sigaltstack(0, SS_DISABLE, 0)
+NO_ALTSTACK = Sigaltstack(0, 0, 0)  # a program's start
+RESET_ALTSTACK = Sigaltstack(0, SS_DISABLE, 0)
 
 # The frame below the extended state: return address, struct ucontext (its flags, link, stack, struct sigcontext and mask). One
 # pack, because signals are a hot path; the parts' own layouts are in uapi, and a unit test compares.
@@ -48,6 +50,21 @@ def on_altstack(task: Task, sp: int) -> bool:
     """Whether `sp` lies on the alternate signal stack; never with SS_AUTODISARM, whose stack is off while in use."""
     stack = task.altstack
     return not stack.ss_flags & SS_AUTODISARM and stack.ss_sp < sp <= stack.ss_sp + stack.ss_size
+
+
+def set_altstack(task: Task, new: Sigaltstack) -> int:
+    """Change the alternate signal stack: 0 or a negative errno (do_sigaltstack() in the kernel)."""
+    if on_altstack(task, task.cpu.regs[RSP]):
+        return -EPERM
+    mode = new.ss_flags & (SS_AUTODISARM - 1)
+    if mode not in (0, SS_ONSTACK, SS_DISABLE):
+        return -EINVAL
+    if mode == SS_DISABLE:
+        new = new.replace(ss_sp=0, ss_size=0)
+    elif new.ss_size < MINSIGSTKSZ:
+        return -ENOMEM
+    task.altstack = new
+    return 0
 
 
 def push_frame(task: Task, signal: int, info: bytes, action: Sigaction) -> None:
@@ -69,14 +86,12 @@ def push_frame(task: Task, signal: int, info: bytes, action: Sigaction) -> None:
         raise BadFrame
     vector, error_code, address = task.trap
     mask = task.blocked if task.unsuspended is None else task.unsuspended
-    flags = (stack.ss_flags & SS_AUTODISARM) | (SS_DISABLE if not stack.ss_size else SS_ONSTACK if nested else 0)
-    flags -= (flags & SS_AUTODISARM) << 1  # as a C int
     values = regs.tolist()
     # fmt: off
     frame = _FRAME.pack(
         action.sa_restorer,
         UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS, 0,
-        stack.ss_sp, flags, stack.ss_size,
+        stack.ss_sp, stack.ss_flags, stack.ss_size,
         *[values[i] for i in _ORDER],
         USER_CS, 0, 0, USER_SS, error_code, vector, mask, address, fpstate,
         mask,
@@ -91,7 +106,7 @@ def push_frame(task: Task, signal: int, info: bytes, action: Sigaction) -> None:
         raise BadFrame from None
     task.unsuspended = None
     if stack.ss_flags & SS_AUTODISARM:
-        task.altstack = NO_ALTSTACK
+        task.altstack = RESET_ALTSTACK
     regs[RDI] = signal
     regs[RSI] = sp + _FRAME.size
     regs[RDX] = sp + 8
@@ -116,9 +131,7 @@ def pop_frame(task: Task) -> int:
     for place, value in zip(_ORDER, registers, strict=True):
         regs[place] = value
     regs[RFLAGS] = (regs[RFLAGS] & RESTORED_FLAGS) | FIXED_FLAGS
-    if not on_altstack(task, regs[RSP]):
-        off = ss_flags & SS_DISABLE or not ss_size
-        task.altstack = NO_ALTSTACK if off else Sigaltstack(ss_sp, ss_flags & -SS_AUTODISARM, ss_size)
+    set_altstack(task, Sigaltstack(ss_sp, ss_flags, ss_size))
     return int(mask)
 
 

@@ -65,6 +65,8 @@ def set_action(task: Task, number: int, action: Sigaction) -> None:
     handler = action.sa_handler
     signals = task.signals
     kind = signals.DEFAULT if handler == SIG_DFL else signals.IGNORE if handler == SIG_IGN else signals.CATCH
+    if kind == signals.IGNORE:
+        task.kept.pop(number, None)
     signals.set_action(number, kind, action.sa_flags)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from .sigframe import NO_ALTSTACK
-from .uapi.structs import Sigaction
+from .uapi.structs import Rlimit, Sigaction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn, Protocol
 
     from .fds import FdTable
-    from .uapi.structs import CloneArgs, Rlimit
+    from .uapi.structs import CloneArgs
 
     class Memory(Protocol):
         """The guest's address space (`noahpy.memory`). Addresses are the guest's unless called host."""
@@ -144,6 +144,12 @@ if TYPE_CHECKING:
         def bind(self) -> None:
             """Take views of `regs` anew: they have moved in a child that C has forked."""
 
+        def without_vm(self, number: int, first: int, second: int) -> int:
+            """A host call of a process of one thread that a VM is in the way of."""
+
+        def clone_beside_threads(self, arguments: bytes) -> int:
+            """As `fork`, of a process of several threads."""
+
         def fork_beside_threads(self) -> int:
             """fork(2) of a process of several threads; as `fork`, but the child's end is SIGCHLD."""
 
@@ -261,6 +267,27 @@ class Actions:
         return [(i, action) for i, action in enumerate(Sigaction.iter_unpack(self._memory), 1) if any(action)]
 
 
+class Limits:
+    """A process's limits where they are not the host's (syscalls/limits.py), in memory that others write, too."""
+
+    KEPT_AT = 16 * Rlimit.size
+    SIZE = KEPT_AT + 8
+
+    def __init__(self, memory: memoryview | None = None) -> None:
+        self._memory = memoryview(bytearray(self.SIZE)) if memory is None else memory
+
+    def _kept(self) -> int:
+        return int.from_bytes(self._memory[self.KEPT_AT :], "little")
+
+    def get(self, resource: int) -> Rlimit | None:
+        """What the guest, or another for it, has set of a resource that the host knows."""
+        return Rlimit.unpack_from(self._memory, resource * Rlimit.size) if self._kept() >> resource & 1 else None
+
+    def __setitem__(self, resource: int, limit: Rlimit) -> None:
+        self._memory[resource * Rlimit.size : (resource + 1) * Rlimit.size] = bytes(limit)
+        self._memory[self.KEPT_AT :] = (self._kept() | 1 << resource).to_bytes(8, "little")
+
+
 class ThreadGroup:
     """A guest process: what its threads share. Its pid is the host's own."""
 
@@ -270,10 +297,12 @@ class ThreadGroup:
         self.exe_file: Callable[[], bytes] = lambda: self.exe  # where the host finds it, whatever has become of that name
         # Another process of the tree: its first hidden descriptor and its program's; None for all others.
         self.relative: Callable[[int], tuple[int, int] | None] = lambda _: None
+        self.has_executed: Callable[[int], bool] = lambda _: False  # whether a process is its child, with a program of its own
         self.layout = (0, 0, 0, 0, 0)  # start and end of code and of data, start of the heap, for /proc/self/stat
         self.actions = actions or Actions()
         self.tids: set[int] = set()  # of its threads but the first, for /proc/self/task
-        self.limits: dict[int, Rlimit] = {}  # resource -> limit, where it is not the host's (syscalls/limits.py)
+        own = Limits()
+        self.limits: Callable[[int], Limits | None] = lambda pid: None if pid else own  # 0: its own; another's of the tree
         self.timers: set[int] = set()  # of timer_create(2): a forked child has none, an execve deletes them
         self.attached: dict[int, int] = {}  # shmat(2): address -> bytes; an execve empties it
         self.bounded = False  # it or an ancestor has dropped a capability from its bounding set (prctl(2))

@@ -61,7 +61,7 @@ struct book {
     uint64_t floor, size, ceiling, resume;
     int64_t skipped; /* above `resume` no gap is larger than this */
     uint64_t brk_start, brk_end, stack_start, stack_room;
-    uint64_t as_limit, data_limit, stack_limit, lock_future;
+    uint64_t lock_future;
     int sealed;
     struct lock *lock;
 };
@@ -71,7 +71,7 @@ struct book *book_new(uint64_t floor, uint64_t size);
  * a child of the thread that has it has it, too. */
 void book_lock(struct book *);
 void book_unlock(struct book *);
-void book_clear(struct book *); /* as new, but for the limits */
+void book_clear(struct book *);
 void book_free(struct book *);
 /* The mapping of `address`; the first one that ends above it, and its place in the list; how many start below it. */
 struct vma *book_find(const struct book *, uint64_t address);
@@ -177,7 +177,12 @@ int vcpu_settle_xstate(struct vcpu *); /* what was to be loaded is loaded: its m
 /* clone3(2) with memory of its own for the child, in which `cpu` goes on in a fresh VM (regs moves): result or negative
  * errno. The caller has blocked all signals, and is the process's only thread. */
 long engine_fork(struct vcpu *cpu, const void *clone_args, size_t size);
-/* The same around a fork(2) of Python's, for a process of several threads. */
+/* A system call that the host refuses (-EINVAL) to a process of more than one thread, of which KVM's in each VM is one: made while
+ * there is none. The guest's threads must be one. */
+long engine_without_vm(struct vcpu *cpu, long number, long first, long second);
+/* The same for a process of several threads: Python's locks are in order in the child, the C library's may not be. */
+long engine_fork_beside_threads(struct vcpu *cpu, const void *clone_args, size_t size);
+/* The same around a fork(2) of Python's, which sees to both. */
 int engine_fork_prepare(struct vcpu *cpu);
 int engine_fork_child(struct vcpu *cpu);
 void engine_fork_parent(void); /* after it, and where it failed */
@@ -249,10 +254,25 @@ void vfork_finish(uint64_t clear_child_tid);
 
 /* ---- Who runs (tree.c) ----------------------------------------------------------------------------------------------- */
 
-int tree_start(void); /* the first process of a tree */
+int tree_start(void);     /* the first process of a tree */
+void tree_executes(void); /* before a parent that waits since vfork(2) goes on */
 void tree_end(int status);
 /* Of a process of the tree that has not said that it has ended: its first hidden descriptor, and its program's or -1. 0, -ESRCH. */
 int tree_find(int pid, int *hidden, int *program);
+int tree_executed(int pid); /* it is a child of this process, and has executed a program */
+
+/* ---- The guest's limits where the host's process has others (rlimit.c; linux_abi/syscalls/limits.py) ------------------ */
+
+enum { LIMITS = 16 };
+struct limits {
+    struct {
+        uint64_t soft, hard;
+    } limit[LIMITS];
+    uint64_t kept; /* a bit for each resource of which the guest has set one; the soft ones on memory are always here */
+};
+struct limits *limits_mine(void);
+/* Of a process of the tree, which it and others may set; NULL: it is of none, or has ended. */
+struct limits *tree_limits(int pid);
 
 /* ---- Measuring: what the simulated CPU executes (sim_blocks.c, docs/measuring.md) ------------------------------------ */
 

@@ -5,13 +5,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "fast.h"
 #include "fork.h"
+#include "hidden.h"
 #include "host.h"
+#include "rlimit.h"
 #include "tree.h"
 #include "watch.h"
 
@@ -138,7 +141,11 @@ int vcpu_start(struct vcpu *v) {
 
 /* ---- fork ---- */
 
-int engine_fork_prepare(struct vcpu *cpu) { return engine_->fork_prepare(cpu); }
+int engine_fork_prepare(struct vcpu *cpu) {
+    limits_save();
+    return engine_->fork_prepare(cpu);
+}
+
 int engine_fork_child(struct vcpu *cpu) {
     vfork_born();
     int error = engine_->fork_child(cpu);
@@ -153,18 +160,53 @@ void engine_fork_parent(void) {
     if (engine_->fork_parent) engine_->fork_parent();
 }
 
-long engine_fork(struct vcpu *cpu, const void *clone_args, size_t size) {
-    int error = engine_->fork_prepare(cpu);
-    if (error) return error;
+static void no_vm(const char *whose) {
+    dprintf(STDERR_FILENO, "noahpy: no VM for %s: %s\n", whose, error_);
+    _exit(FAILED);
+}
+
+long engine_clone(struct vcpu *cpu, const void *clone_args, size_t size) {
     long pid = syscall(SYS_clone3, clone_args, size);
     if (pid) {
         if (pid < 0) pid = -errno;
         engine_fork_parent();
     } else if (engine_fork_child(cpu)) {
-        dprintf(STDERR_FILENO, "noahpy: no VM for a child process: %s\n", error_);
-        _exit(FAILED);
+        no_vm("a child process");
     }
     return pid;
+}
+
+long engine_fork(struct vcpu *cpu, const void *clone_args, size_t size) {
+    int error = engine_fork_prepare(cpu);
+    return error ? error : engine_clone(cpu, clone_args, size);
+}
+
+static int stat_proc(const char *name, struct stat *status) {
+    int proc = exec_host()->proc;
+    return proc < 0 ? -1 : fstatat(hidden_fd(proc), name, status, 0);
+}
+
+/* Whether the host's kernel sees one thread. That of a VM takes a moment to end. */
+static bool one_thread(void) {
+    struct stat status;
+    return stat_proc("self/task", &status) || status.st_nlink <= 3;
+}
+
+/* After unshare(2) of the namespace of processes there may be none. */
+static bool may_have_threads(void) {
+    struct stat own, childrens;
+    return !stat_proc("self/ns/pid", &own) && !stat_proc("self/ns/pid_for_children", &childrens) &&
+           own.st_ino == childrens.st_ino;
+}
+
+long engine_without_vm(struct vcpu *cpu, long number, long first, long second) {
+    if (!engine_->unmake || !may_have_threads()) return -EINVAL;
+    int error = engine_->unmake(cpu);
+    if (error) return error;
+    while (!one_thread()) usleep(100);
+    long result = syscall(number, first, second) < 0 ? -errno : 0;
+    if (engine_->remake(cpu)) no_vm("the process");
+    return result;
 }
 
 /* ---- what an exit costs ---- */

@@ -40,6 +40,10 @@ struct engine {
     int (*fork_prepare)(struct vcpu *cpu);
     int (*fork_child)(struct vcpu *cpu);
     void (*fork_parent)(void); /* or where it failed; NULL: nothing to do */
+    /* Unmakes the VM and its CPUs but `cpu`, and makes another in the same state. NULL: there is nothing that the host's kernel
+     * knows of. */
+    int (*unmake)(struct vcpu *cpu);
+    int (*remake)(struct vcpu *cpu);
     /* The process executes another program from now on; it ends. NULL: of no concern. */
     void (*named)(const char *program);
     void (*ends)(void);
@@ -48,6 +52,9 @@ struct engine {
 extern const struct engine kvm_engine, sim_engine;
 
 extern const struct engine *engine_; /* the open one, or NULL */
+
+/* clone3(2) for a process, after engine_fork_prepare(). */
+long engine_clone(struct vcpu *cpu, const void *clone_args, size_t size);
 
 /* What engine_error() is to say; returns `number`. */
 __attribute__((format(printf, 2, 3))) int fail(int number, const char *format, ...);

@@ -22,6 +22,7 @@
 #include "hidden.h"
 #include "load.h"
 #include "mmap.h"
+#include "rlimit.h"
 #include "tree.h"
 
 enum { CLOSING_MAX = 64, STRINGS_FIRST = 16 << 10, STRING_MAX = 128 << 10, STRINGS_MAX = 6 << 20 };
@@ -138,7 +139,7 @@ static bool read_arguments(struct arguments *a, uint64_t argv, uint64_t envp) {
 }
 
 static bool enough_room(const struct arguments *a) {
-    uint64_t limit = memory_book()->stack_limit / 4;
+    uint64_t limit = soft_limit(RLIMIT_STACK) / 4;
     if (limit < STRING_MAX) limit = STRING_MAX;
     if (limit > STRINGS_MAX) limit = STRINGS_MAX;
     return a->size + strlen(a->execfn) + 1 + 8ull * (a->argc + a->envc) <= limit;
@@ -271,6 +272,7 @@ static void replace(struct vcpu *cpu, struct image *i) {
     actions_forget();
     prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
     prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+    tree_executes();
     vfork_finish(cpu->clear_child_tid);
     cpu->clear_child_tid = *cpu->robust_list = 0;
     for (int n = 0; n < i->closing_count; n++) close(i->closing[n]);

@@ -185,6 +185,7 @@ static bool finish_sigaction(struct vcpu *cpu) {
     struct guest_action old = actions_[number - 1], given;
     if (r->rsi) {
         if (number == SIGKILL || number == SIGSTOP || window_read(&given, r->rsi, sizeof given) < sizeof given) return false;
+        if ((number == SIGSEGV || number == SIGBUS) && cpu->blocked & bit(number)) return false; /* one may wait, in Python */
         given.flags &= (uint64_t)(uint32_t)KNOWN_FLAGS;
         given.mask &= ~(bit(SIGKILL) | bit(SIGSTOP));
         actions_[number - 1] = given;
@@ -266,21 +267,12 @@ static bool finish_exit_group(struct vcpu *cpu) {
 
 /* ---- limits, names ---- */
 
-static bool limits_kept_; /* Python has set limits, and keeps some that the host does not */
-
-/* prlimit64(2) that asks for one of the process's own. */
+/* prlimit64(2) that asks for one of the process's own, which are all the host's. */
 static bool finish_prlimit64(struct vcpu *cpu) {
     const struct registers *r = cpu->regs;
-    if (r->rdx) limits_kept_ = true;
-    if (limits_kept_ || (int)r->rdi) return false;
+    if (limits_mine()->kept || r->rdx || (int)r->rdi) return false;
     cpu->regs->rax = (uint64_t)host_syscall_now(SYS_prlimit64, 0, (long)r->rsi, 0, (long)host_address(r->r10), 0, 0);
     return true;
-}
-
-static bool watch_setrlimit(struct vcpu *cpu) {
-    (void)cpu;
-    limits_kept_ = true;
-    return false;
 }
 
 static bool watch_prctl(struct vcpu *cpu) { return (int)cpu->regs->rdi == PR_CAPBSET_DROP && exec_forbid(cpu); }
@@ -311,7 +303,6 @@ static const struct {
     [SYS_rt_sigprocmask] = {finish_sigprocmask, false},
     [SYS_set_robust_list] = {finish_set_robust_list, false},
     [SYS_set_tid_address] = {finish_set_tid_address, false},
-    [SYS_setrlimit] = {watch_setrlimit, .notes = true},
     [SYS_timer_create] = {exec_forbid, .notes = true},
     [SYS_vfork] = {finish_vfork, true},
 };
@@ -320,8 +311,11 @@ bool fast_inside(unsigned number) {
     return own_calls_ && (alone_ || !own_[number].alone) && !table_[number].watched && !watch_records();
 }
 
-/* Calls whose result is the same until the thread becomes somebody else. */
-static bool tells_who(unsigned number) {
+/* Whether the result is the same until the thread becomes somebody else. A user or group of no name in its namespace may get one, by
+ * another process's write to a file (user_namespaces(7)). */
+static bool tells_who(unsigned number, long result) {
+    enum { OVERFLOW_ID = 65534 };
+    if (result == OVERFLOW_ID) return false;
     switch (number) {
     case SYS_getpid:
     case SYS_gettid:
@@ -390,7 +384,7 @@ bool fast_finish(struct vcpu *cpu) {
         return false;
     }
     r->rax = (uint64_t)result;
-    if (tells_who(number)) learn(cpu, number);
+    if (tells_who(number, result)) learn(cpu, number);
     if (result == -EINTR) cpu->number = (int)number; /* whether it is made again is Python's to say */
     table_[number].finished++;
     return true;

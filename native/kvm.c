@@ -307,9 +307,17 @@ static int unexpected(const struct kvm_vcpu *v) {
     return EXIT_ERROR;
 }
 
-/* KVM starts a thread for each VM at its first run, and the user may have no more (RLIMIT_NPROC). The hard limit, which for the
- * guest's own is not lowered (linux_abi/syscalls/limits.py), is room for it; without, another process must end first. */
-static void start_thread_of_vm(struct kvm_vcpu *v) {
+/* KVM starts a thread for each VM at its first run. */
+static void start_thread(struct kvm_vcpu *v) {
+    v->run->immediate_exit = 1;
+    ioctl(v->fd, KVM_RUN, 0);
+    v->run->immediate_exit = 0;
+    if (*signal_caught()) v->run->immediate_exit = 1;
+}
+
+/* The user may have no more threads (RLIMIT_NPROC). The hard limit, which for the guest's own is not lowered
+ * (linux_abi/syscalls/limits.py), is room for that of the VM; without, another process must end first. */
+static void start_thread_above_limit(struct kvm_vcpu *v) {
     struct rlimit guest;
     if (getrlimit(RLIMIT_NPROC, &guest)) return;
     struct rlimit wide = {guest.rlim_max, guest.rlim_max};
@@ -317,10 +325,7 @@ static void start_thread_of_vm(struct kvm_vcpu *v) {
         usleep(1000);
         return;
     }
-    v->run->immediate_exit = 1;
-    ioctl(v->fd, KVM_RUN, 0);
-    v->run->immediate_exit = 0;
-    if (*signal_caught()) v->run->immediate_exit = 1;
+    start_thread(v);
     setrlimit(RLIMIT_NPROC, &guest);
 }
 
@@ -336,7 +341,7 @@ static int run(struct vcpu *seen) {
         if (v->run->exit_reason != KVM_EXIT_IO) return unexpected(v);
         return state == IN_USER ? forbidden_out(v) : exit;
     }
-    if (failed == EAGAIN) start_thread_of_vm(v);
+    if (failed == EAGAIN) start_thread_above_limit(v);
     if (failed == EINTR && state == IN_USER && flavour_trapped(v)) return EXIT_FAULT;
     if (failed == EINTR || failed == EAGAIN) return exit;
     if (failed == EFAULT) return EXIT_MEMORY;
@@ -367,16 +372,15 @@ static void forget(struct kvm_vcpu *kept) {
         hidden_remove(&v->fd);
         if (v != kept) free(v);
     }
-    kept->run = NULL; /* not inherited (MADV_DONTFORK) */
+    kept->run = NULL;
     kept->next = NULL;
     vcpus_ = kept;
 }
 
-static int fork_child(struct vcpu *cpu) {
-    struct kvm_vcpu *v = (struct kvm_vcpu *)cpu;
+/* A VM and vCPU with the state that fork_prepare() has saved. */
+static int make_anew(struct kvm_vcpu *v) {
+    struct vcpu *cpu = &v->seen;
     struct rlimit guest;
-    forget(v);
-    hidden_remove(&vm_);
     hidden_widen(&guest);
     int error = vm_create();
     if (!error) error = slots_show();
@@ -386,6 +390,33 @@ static int fork_child(struct vcpu *cpu) {
     inside_forget(cpu);
     *cpu->regs = saved_.regs;
     return xstate_set(cpu, saved_.xstate, xstate_size());
+}
+
+static int fork_child(struct vcpu *cpu) {
+    struct kvm_vcpu *v = (struct kvm_vcpu *)cpu;
+    forget(v); /* `run` is not inherited (MADV_DONTFORK) */
+    hidden_remove(&vm_);
+    return make_anew(v);
+}
+
+/* ---- without a VM ---- */
+
+static int unmake(struct vcpu *cpu) {
+    int error = fork_prepare(cpu);
+    if (error) return error;
+    for (struct kvm_vcpu *v = vcpus_; v; v = v->next) munmap(v->run, run_size_);
+    forget((struct kvm_vcpu *)cpu);
+    hidden_remove(&vm_);
+    return 0;
+}
+
+static int remake(struct vcpu *cpu) {
+    struct kvm_vcpu *v = (struct kvm_vcpu *)cpu;
+    int error = make_anew(v);
+    if (error) return error;
+    start_thread(v);
+    *cpu->regs = saved_.regs;
+    return 0;
 }
 
 static int call_for_ever(struct vcpu *v) { return flavour_probe_start((struct kvm_vcpu *)v); }
@@ -411,4 +442,6 @@ const struct engine kvm_engine = {
     .answered = answered,
     .fork_prepare = fork_prepare,
     .fork_child = fork_child,
+    .unmake = unmake,
+    .remake = remake,
 };

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "mmap.h"
+#include "rlimit.h"
 #include "vma.h"
 
 #define HUGE_PAGE (2ull << 20)
@@ -127,7 +128,7 @@ static int map_vdso(uint64_t *code) {
 
 static int place_stack(uint64_t top, uint64_t size, int prot) {
     struct book *b = memory_book();
-    uint64_t gap = most(least(b->stack_limit, WINDOW_MAX), size) + STACK_GUARD_GAP;
+    uint64_t gap = most(least(soft_limit(RLIMIT_STACK), WINDOW_MAX), size) + STACK_GUARD_GAP;
     if (random_) gap += (uint64_t)STACK_RANDOM * GUEST_PAGE;
     gap = least(most(gap, GAP_MIN), b->size / 6 * 5);
     book_search_below(b, b->size - page_up(gap) - distance(ASLR_MMAP, MMAP_RANDOM));
@@ -203,7 +204,7 @@ int load(struct loaded *l, const struct elf *program, const struct elf *interpre
     random_ = host_.aslr && !(personality(~0u) & ADDR_NO_RANDOMIZE);
     uint64_t top = WINDOW_MAX - distance(ASLR_STACK, STACK_RANDOM);
     uint64_t lowest = a->size + strlen(a->execfn) + 1 + 8ull * (a->argc + a->envc + 1) + STACK_ROOM;
-    uint64_t size = page_up(most(least(b->stack_limit, STACK_MAX), lowest));
+    uint64_t size = page_up(most(least(soft_limit(RLIMIT_STACK), STACK_MAX), lowest));
     int error = place_stack(top, size, PROT_READ | PROT_WRITE | (elf_executable_stack(program) ? PROT_EXEC : 0));
     int64_t bias = 0, base = 0;
     if (!error && program->type == ET_DYN) {

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 
 #include "hidden.h"
+#include "rlimit.h"
 #include "vma.h"
 
 #define HUGE_PAGE (2ull << 20)
@@ -22,7 +23,7 @@ struct book *memory_book(void) {
 
 bool memory_plain(void) {
     const struct book *b = book_;
-    return !b->sealed && !b->lock_future && b->as_limit == UINT64_MAX && b->data_limit == UINT64_MAX;
+    return !b->sealed && !b->lock_future && soft_limit(RLIMIT_AS) == UINT64_MAX && soft_limit(RLIMIT_DATA) == UINT64_MAX;
 }
 
 /* x86-64 has no write-only and no execute-only pages, and the host checks reads of the guest's memory by PROT_READ. */

@@ -1,7 +1,7 @@
 /* Who runs: one record of each process of a tree, in memory that all of them share and that ends with the last one.
  *
  * It is a memfd among the VMM's hidden descriptors, so tools outside find it in /proc/PID/fd (noahpy/tree.py). A process
- * writes its own record alone, but for the number of records. */
+ * writes its own record alone, but for the number of records and, in prlimit(2), another's limits. */
 #include "tree.h"
 
 #include <limits.h>
@@ -16,6 +16,7 @@
 #include "count.h"
 #include "engine.h"
 #include "hidden.h"
+#include "rlimit.h"
 #include "watch.h"
 
 enum { RECORDS = 8192 };
@@ -42,7 +43,9 @@ int tree_start(void) {
     tree_->room = RECORDS;
     int place = hidden_add(&fd_);
     if (place < 0) return place;
+    limits_save();
     tree_born();
+    tree_executes();
     return 0;
 }
 
@@ -57,9 +60,13 @@ void tree_born(void) {
         if (!r->pid || r->end) record = r;
     }
     mine_ = record;
-    if (!record) return;
+    if (!record) {
+        limits_move(NULL);
+        return;
+    }
     *record = (struct tree_record){.pid = getpid(), .parent = getppid(), .start = now()};
     memcpy(record->path, path, sizeof path);
+    limits_move(&record->limits);
     tree_descriptors();
 }
 
@@ -75,8 +82,11 @@ void tree_exec(const char *path) {
     if (!mine_) return;
     strncpy(mine_->path, path, sizeof mine_->path - 1);
     mine_->exec = now();
-    mine_->execs++;
     tree_descriptors();
+}
+
+void tree_executes(void) {
+    if (mine_) mine_->execs++;
 }
 
 void tree_end(int status) {
@@ -112,4 +122,19 @@ int tree_find(int pid, int *hidden, int *program) {
     *hidden = r->hidden;
     *program = r->program;
     return 0;
+}
+
+struct limits *tree_limits(int pid) {
+    struct tree_record *r = tree_ ? running(pid) : NULL;
+    return r ? &r->limits : NULL;
+}
+
+int tree_executed(int pid) {
+    const struct tree_record *last = NULL;
+    unsigned born = !tree_ ? 0 : tree_->born < RECORDS ? tree_->born : RECORDS;
+    for (unsigned i = 0; i < born; i++) {
+        const struct tree_record *r = &tree_->record[i];
+        if (r->pid == pid && (!last || r->start > last->start)) last = r;
+    }
+    return last && last->execs && last->parent == getpid();
 }

@@ -14,6 +14,7 @@ struct tree_record {
     uint32_t execs;
     int32_t hidden, program; /* descriptors: the first hidden one, and the program's file or -1 */
     char path[192];          /* of the program, NUL-terminated, cut if longer */
+    struct limits limits;
 };
 
 struct tree {

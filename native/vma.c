@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "rlimit.h"
+
 /* Who has it is told by an address of the thread's own: its number is another in a forked child. */
 struct lock {
     pthread_mutex_t mutex;
@@ -43,8 +45,7 @@ struct book *book_new(uint64_t floor, uint64_t ceiling) {
     pthread_mutex_init(&b->lock->mutex, NULL);
     b->floor = floor;
     b->size = ceiling;
-    b->as_limit = b->data_limit = UINT64_MAX;
-    b->stack_limit = 8 << 20;
+    limits_start();
     book_clear(b);
     return b;
 }

@@ -39,6 +39,7 @@ from linux_abi.uapi.mman import (
 )
 from linux_abi.uapi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK
 
+from ._native import lib
 from .aslr import Aslr
 from .vma import ALIAS, PRIVATE, SEALED, SIZED, VmaList
 
@@ -78,7 +79,6 @@ _KEPT_FLAGS = MAP_TYPE | MAP_GROWSDOWN | MAP_HUGETLB | MAP_NORESERVE | MAP_LOCKE
 _S_IFMT, _S_IFREG = 0o170000, 0o100000
 _CAP_SYS_RAWIO = 17
 _PAGE_SIZES = (PAGE, HUGE_PAGE, 1 << 30)
-_LIMITS = {RLIMIT_AS: "as_limit", RLIMIT_DATA: "data_limit", RLIMIT_STACK: "stack_limit"}
 
 
 class _Booked:
@@ -94,13 +94,22 @@ class _Booked:
         setattr(mappings.vmas.book, self.name, value)
 
 
+class _Limited:
+    """A soft limit in bytes, which others may set, too (struct limits of native/api.h)."""
+
+    def __init__(self, resource: int) -> None:
+        self.resource = resource
+
+    def __get__(self, mappings: Mappings, owner: type) -> int:
+        return lib.limits_mine().limit[self.resource].soft  # type: ignore[no-any-return]
+
+
 class Mappings:
     """Mappings in a window, and what mmap(2), munmap(2), mprotect(2) and brk(2) do to them."""
 
-    # Soft limits in bytes, as RLIMIT_AS, RLIMIT_DATA and RLIMIT_STACK.
-    as_limit = _Booked()
-    data_limit = _Booked()
-    stack_limit = _Booked()
+    as_limit = _Limited(RLIMIT_AS)
+    data_limit = _Limited(RLIMIT_DATA)
+    stack_limit = _Limited(RLIMIT_STACK)
     lock_future = _Booked()  # MAP_LOCKED after mlockall(MCL_FUTURE)
     brk_start = _Booked()
     brk_end = _Booked()
@@ -122,7 +131,7 @@ class Mappings:
 
     def set_limit(self, resource: int, soft: int) -> None:
         """A soft limit on memory: RLIMIT_AS, RLIMIT_DATA or RLIMIT_STACK, in bytes."""
-        setattr(self, _LIMITS[resource], soft)
+        lib.limits_mine().limit[resource].soft = soft
 
     def mmap(self, addr: int, length: int, prot: int, flags: int, fd: int, offset: int) -> int:
         """mmap(2): the mapping's address."""

@@ -9,6 +9,7 @@ from linux_abi.fds import Room
 from linux_abi.host import own
 from linux_abi.sigframe import NO_ALTSTACK
 from linux_abi.signals import DEFAULT_ACTION, forget_actions, set_action, set_mask
+from linux_abi.task import Limits
 from linux_abi.uapi.clone import (
     CLONE_CHILD_CLEARTID,
     CLONE_CHILD_SETTID,
@@ -19,7 +20,7 @@ from linux_abi.uapi.clone import (
     CLONE_VFORK,
     CLONE_VM,
 )
-from linux_abi.uapi.errno import EINVAL, ERESTARTSYS
+from linux_abi.uapi.errno import ERESTARTSYS
 from linux_abi.uapi.personality import ADDR_NO_RANDOMIZE
 from linux_abi.uapi.prctl import PR_SET_MM, PR_SET_MM_MAP, PR_SET_NAME
 from linux_abi.uapi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK
@@ -107,6 +108,8 @@ class Process:
         self.task = task
         task.group.exe_file = self._exe_file
         task.group.relative = _relative
+        task.group.limits = _limits
+        task.group.has_executed = lib.tree_executed
         self.threads = Threads(task, self.mm, serve)
         mask = bytearray(8)
         self.host.now.rt_sigprocmask(0, 0, mask, 8)
@@ -191,6 +194,7 @@ class Process:
             now.timer_delete(timer)
         group.timers.clear()
         group.attached.clear()
+        lib.tree_executes()
         self._leave_parent()
         self._awaited(None)
         from linux_abi import credentials
@@ -235,7 +239,7 @@ class Process:
 
             vfork = Vfork(task, args.flags & CLONE_VM != 0) if args.flags & CLONE_VFORK else None
             beside_threads = not self.threads.alone()
-            result = self._fork_beside_threads(task, args) if beside_threads else task.cpu.fork(host_args)
+            result = self._fork_beside_threads(task, args, host_args) if beside_threads else task.cpu.fork(host_args)
             if result == 0:
                 self.born(task, vfork, beside_threads)
             elif vfork and result < 0:
@@ -284,11 +288,11 @@ class Process:
         for instrument in self.instruments:
             instrument.born(task)
 
-    def _fork_beside_threads(self, task: Task, args: CloneArgs) -> int:
-        """By Python's fork, which leaves its and the C library's locks in order: other threads may hold them."""
-        if args.exit_signal != SIGCHLD or args.flags & ~_BESIDE_THREADS:
-            return -EINVAL
+    def _fork_beside_threads(self, task: Task, args: CloneArgs, host_args: bytes) -> int:
+        """By Python's fork where that can do it: it leaves the C library's locks in order, too, which others may hold."""
         with self.mm.mmap_lock:  # no other thread is half-way through a change of what is copied
+            if args.exit_signal != SIGCHLD or args.flags & ~_BESIDE_THREADS or args.set_tid_size:
+                return task.cpu.clone_beside_threads(host_args)
             pid = task.cpu.fork_beside_threads()
         if args.flags & CLONE_PARENT_SETTID and pid > 0:
             self.mm.window.write(args.parent_tid, pid.to_bytes(4, "little"))
@@ -351,6 +355,12 @@ class Process:
                 self.mm.window.write(self.task.clear_child_tid, bytes(4))
             self._vfork.finish(self.mm)
             self._vforks.clear()
+
+
+def _limits(pid: int) -> Limits | None:
+    """As ThreadGroup.limits()."""
+    limits = lib.tree_limits(pid) if pid else lib.limits_mine()
+    return Limits(memoryview(ffi.buffer(limits)).cast("B")) if limits else None
 
 
 def _relative(pid: int) -> tuple[int, int] | None:

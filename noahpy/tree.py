@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _NAME = "/memfd:noahpy-tree (deleted)"
 _HEADER = Struct("<II")
-_RECORD = Struct("<ii5QiIii192s")  # struct tree_record
+_RECORD = Struct("<ii5QiIii192s264x")  # struct tree_record
 
 
 class Record:

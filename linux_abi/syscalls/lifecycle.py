@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from .. import procfs
-from ..sigframe import NO_ALTSTACK
+from ..sigframe import RESET_ALTSTACK
 from ..signals import SIGNALS, forget_actions
 from ..syscall import forward, syscall
 from ..types import DirFd, Environment, Flags, In, Int, Out, Path, Pid, Ptr, Size, Strings, ULong, WaitStatus
@@ -147,7 +147,7 @@ def begin_child(task: Task, args: CloneArgs) -> None:
     if args.flags & CLONE_CLEAR_SIGHAND:
         forget_actions(task)
     if args.flags & CLONE_VM and not args.flags & CLONE_VFORK:
-        task.altstack = NO_ALTSTACK
+        task.altstack = RESET_ALTSTACK
 
 
 # ---- execve(2) ----

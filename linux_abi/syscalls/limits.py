@@ -1,9 +1,9 @@
 """Resource limits: getrlimit(2), setrlimit(2), prlimit(2).
 
 Most bind the host's process as they would the guest's, and are the host's. Those on memory would bind the VMM's own, of
-which the window alone is more than any sane limit: the guest's are kept in its ThreadGroup, and its address space keeps to
-them. RLIMIT_NOFILE also says where the VMM's descriptors lie (fds.py), and RLIMIT_NPROC is in the way of the threads that KVM
-starts, one a VM: the host's hard limits of these two are never lowered.
+which the window alone is more than any sane limit: the guest's are kept in memory that the processes of a tree share, for
+prlimit(2) of another's, and its address space keeps to them. RLIMIT_NOFILE also says where the VMM's descriptors lie (fds.py),
+and RLIMIT_NPROC is in the way of the threads that KVM starts, one a VM: the host's hard limits of these two are never lowered.
 """
 
 from __future__ import annotations
@@ -24,47 +24,47 @@ _KEPT = frozenset((RLIMIT_DATA, RLIMIT_STACK, RLIMIT_AS))
 _HARD_KEPT = frozenset((RLIMIT_NOFILE, RLIMIT_NPROC))
 
 
-def limit(task: Task, resource: int) -> Rlimit:
-    """Look up the guest's limit; EINVAL for a resource that the host does not know."""
-    kept = task.group.limits.get(resource)
+def limit(task: Task, resource: int, pid: int = 0) -> Rlimit:
+    """Look up a guest's limit; EINVAL for a resource that the host does not know, and its errno where it does not tell."""
+    host = _host_limit(task, resource, pid)
+    limits = task.group.limits(pid)
+    kept = limits.get(resource) if limits else None
     if kept is None:
-        return _host_limit(task, resource)
-    if resource in _HARD_KEPT:
-        return kept.replace(rlim_cur=_host_limit(task, resource).rlim_cur)
-    return kept
+        return host
+    return kept.replace(rlim_cur=host.rlim_cur) if resource in _HARD_KEPT else kept
 
 
-def _host_limit(task: Task, resource: int) -> Rlimit:
+def _host_limit(task: Task, resource: int, pid: int) -> Rlimit:
     old = bytearray(Rlimit.size)
-    result = task.host.now.prlimit64(0, resource, 0, old)
+    result = task.host.now.prlimit64(pid, resource, 0, old)
     if result < 0:
         raise LinuxError(-result)
     return Rlimit.unpack(old)
 
 
-def set_limit(task: Task, resource: int, new: Rlimit) -> None:
-    """Change the guest's limit, in Linux's order of checks."""
-    if resource in _KEPT | _HARD_KEPT:
-        old = limit(task, resource)
-        if new.rlim_cur > new.rlim_max:
-            raise LinuxError(EINVAL)
-        if new.rlim_max > old.rlim_max and not _may_raise(task):
-            raise LinuxError(EPERM)
-    if resource in _KEPT:
-        task.mm.set_limit(resource, new.rlim_cur)
-    else:
-        _set_host_limit(task, resource, new)
-    if resource in _KEPT | _HARD_KEPT:
-        task.group.limits[resource] = new
-
-
-def _set_host_limit(task: Task, resource: int, new: Rlimit) -> None:
+def set_limit(task: Task, resource: int, new: Rlimit, pid: int = 0) -> None:
+    """Change a guest's limit, in Linux's order of checks."""
+    limits = task.group.limits(pid)
+    if limits is None or resource not in _KEPT | _HARD_KEPT:
+        _set_host_limit(task, resource, new, pid)
+        return
+    old = limit(task, resource, pid)
+    if new.rlim_cur > new.rlim_max:
+        raise LinuxError(EINVAL)
+    if new.rlim_max > old.rlim_max and not _may_raise(task):
+        raise LinuxError(EPERM)
     if resource in _HARD_KEPT:
-        new = new.replace(rlim_max=max(new.rlim_max, _host_limit(task, resource).rlim_max))
-    result = task.host.now.prlimit64(0, resource, bytes(new), 0)
+        _set_host_limit(task, resource, new.replace(rlim_max=max(new.rlim_max, _host_limit(task, resource, pid).rlim_max)), pid)
+    elif not pid:
+        task.mm.set_limit(resource, new.rlim_cur)
+    limits[resource] = new
+
+
+def _set_host_limit(task: Task, resource: int, new: Rlimit, pid: int) -> None:
+    result = task.host.now.prlimit64(pid, resource, bytes(new), 0)
     if result < 0:
         raise LinuxError(-result)
-    if resource == RLIMIT_NOFILE:
+    if resource == RLIMIT_NOFILE and not pid:
         task.group.fds.watch()
 
 
@@ -95,17 +95,18 @@ def setrlimit(task: Task, resource: Flags[Resource], rlim: In[Rlimit]) -> int:
     return 0
 
 
-@syscall(missing="of another guest process, memory limits are its VMM's; to RLIMIT_NPROC a process is two, with KVM's thread")
+@syscall(
+    missing="another's limit on its stack holds from its next execve on; to RLIMIT_NPROC a process is two, with KVM's thread"
+)
 def prlimit64(task: Task, pid: Pid, resource: Flags[Resource], new_limit: In[Rlimit], old_limit: Out[Rlimit]) -> int:
     """Get and set a process's limits."""
     mm, host = task.mm, task.host.now
-    if pid not in (0, host.getpid(), host.gettid()):
-        return host.prlimit64(pid, resource, mm.host_address(new_limit), mm.host_address(old_limit))
+    who = 0 if pid in (host.getpid(), *task.group.tids) else pid
     new = Rlimit.unpack(mm.read(new_limit, Rlimit.size)) if new_limit else None
     with task.group.fds.lock:
-        old = limit(task, resource)
+        old = limit(task, resource, who)
         if new is not None:
-            set_limit(task, resource, new)
+            set_limit(task, resource, new, who)
     if old_limit:
         mm.write(old_limit, bytes(old))
     return 0

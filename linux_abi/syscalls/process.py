@@ -5,10 +5,12 @@ from __future__ import annotations
 from ..syscall import forward, refuse, syscall
 from ..task import TaskExit
 from ..types import Fd, Flags, Hex, In, InOut, Int, Out, OutArray, OutCpuSet, Pid, Ptr, Signal, UInt, ULong
-from ..uapi.errno import ENOSYS, EPERM
+from ..uapi.clone import CLONE_NEWPID
+from ..uapi.errno import EACCES, EINVAL, ENOSYS, EPERM
 from ..uapi.resource import PriorityWhich, RusageWho
 from ..uapi.sched import KCMP_EPOLL_TFD, KCMP_FILE, KcmpType, MembarrierCommand, SchedPolicy
 from ..uapi.structs import CapData, CapHeader, Rusage, SchedAttr, SchedParam, Siginfo, Timespec
+from ..uapi.x86_64 import NUMBERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,9 +67,13 @@ def getpgid(pid: Pid) -> None:
     """A process's process group."""
 
 
-@forward
-def setpgid(pid: Pid, pgid: Pid) -> None:
-    """Move a process into a process group."""
+@syscall
+def setpgid(task: Task, pid: Pid, pgid: Pid) -> int:
+    """Move a process into a process group; that a child has executed a program the host does not know."""
+    host = task.host
+    if pgid >= 0 and task.group.has_executed(pid) and host.getsid(pid) == host.getsid(0):
+        return -EACCES
+    return host.setpgid(pid, pgid)
 
 
 @forward
@@ -274,14 +280,32 @@ def membarrier(cmd: Flags[MembarrierCommand], flags: UInt, cpu_id: Int) -> None:
 # ---- Namespaces ----
 
 
-@forward
-def unshare(flags: ULong) -> None:
-    """Leave shared namespaces, as far as the host allows it to a process that holds a VM."""
+def _may_be_alone(task: Task, result: int, flags: int) -> bool:
+    """Whether a VM may be why a call got EINVAL: some namespaces, not that of processes, need a process of one thread."""
+    return result == -EINVAL and not task.group.tids and flags != CLONE_NEWPID
 
 
-@forward
-def setns(fd: Fd, nstype: Int) -> None:
+@syscall(missing="a user namespace after one of processes: EINVAL")
+def unshare(task: Task, flags: ULong) -> int:
+    """Leave shared namespaces."""
+    result = task.host.unshare(flags)
+    if _may_be_alone(task, result, flags):
+        result = task.cpu.without_vm(NUMBERS["unshare"], flags & ~CLONE_NEWPID, 0)
+        if result == 0 and flags & CLONE_NEWPID:  # past that there can be no new thread, and so no VM
+            result = task.host.unshare(CLONE_NEWPID)
+    return result
+
+
+@syscall
+def setns(task: Task, fd: Fd, nstype: Int) -> int:
     """Enter namespaces."""
+    host_fd = task.group.fds.visible(fd)
+    result = task.host.setns(host_fd, nstype)
+    if _may_be_alone(task, result, nstype):
+        result = task.cpu.without_vm(NUMBERS["setns"], host_fd, nstype & ~CLONE_NEWPID)
+        if result == 0 and nstype & CLONE_NEWPID:
+            result = task.host.setns(host_fd, CLONE_NEWPID)
+    return result
 
 
 # ---- Processes by descriptor, and looking at others ----

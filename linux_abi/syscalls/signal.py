@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from ..errors import LinuxError
-from ..sigframe import NO_ALTSTACK, on_altstack
+from ..sigframe import on_altstack, set_altstack
 from ..signals import SIGNALS, UNBLOCKABLE, host_mask, set_action, set_mask, sigreturn, wait_under
 from ..syscall import NEVER, NOHAND, forward, syscall
 from ..types import Flags, In, Out, Pid, Signal, Size
-from ..uapi.errno import EFAULT, EINVAL, ENOMEM, EPERM
-from ..uapi.signals import MINSIGSTKSZ, SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SS_AUTODISARM, SS_DISABLE, SS_ONSTACK, MaskHow
+from ..uapi.errno import EINVAL
+from ..uapi.signals import SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SS_AUTODISARM, SS_DISABLE, SS_ONSTACK, MaskHow
 from ..uapi.structs import Sigaction, Sigaltstack, Siginfo, Sigset, Timespec
 from ..uapi.x86_64 import RSP
 
@@ -134,28 +133,14 @@ def pause() -> int:
 @syscall
 def sigaltstack(task: Task, ss: In[Sigaltstack], old_ss: Out[Sigaltstack]) -> int:
     """Set and get the alternate signal stack."""
-    sp = task.cpu.regs[RSP]
     old = task.altstack
     new = Sigaltstack.unpack(task.mm.read(ss, Sigaltstack.size)) if ss else None
-    if new:
-        if on_altstack(task, sp):
-            return -EPERM
-        mode = new.ss_flags & ~SS_AUTODISARM & 0xFFFFFFFF
-        if mode not in (0, SS_ONSTACK, SS_DISABLE):
-            return -EINVAL
-        if mode == SS_DISABLE:
-            task.altstack = NO_ALTSTACK
-        elif new.ss_size < MINSIGSTKSZ:
-            return -ENOMEM
-        else:
-            task.altstack = new.replace(ss_flags=new.ss_flags & ~SS_ONSTACK)
-    if old_ss:
-        flags = SS_ONSTACK if on_altstack(task, sp) and not new else old.ss_flags
-        try:
-            task.mm.write(old_ss, bytes(old.replace(ss_flags=flags)))
-        except LinuxError:
-            return -EFAULT
-    return 0
+    inside = on_altstack(task, task.cpu.regs[RSP])
+    error = set_altstack(task, new) if new else 0
+    if not error and old_ss:
+        flags = (old.ss_flags & -SS_AUTODISARM) | (SS_ONSTACK if inside else 0 if old.ss_size else SS_DISABLE)
+        task.mm.write(old_ss, bytes(old.replace(ss_flags=flags)))
+    return error
 
 
 @syscall

@@ -152,6 +152,19 @@ class Cpu:
         """Have `features` loaded from `gva` when the guest goes on; False where the CPU refuses it, if that is known now."""
         return lib.vcpu_load_xstate(self.vcpu, gva, features) == 0  # type: ignore[no-any-return]
 
+    def without_vm(self, number: int, first: int, second: int) -> int:
+        """A host call of a process of one thread that KVM's own thread is in the way of."""
+        result: int = lib.engine_without_vm(self.vcpu, number, first, second)
+        self.bind()
+        return result
+
+    def clone_beside_threads(self, arguments: bytes) -> int:
+        """As `fork`, of a process of several threads."""
+        result: int = lib.engine_fork_beside_threads(self.vcpu, arguments, len(arguments))
+        if result == 0:
+            self.bind()
+        return result
+
     def fork_beside_threads(self) -> int:
         """fork(2) of a process of several threads; as `fork`, but the child's end is SIGCHLD."""
         _check(lib.engine_fork_prepare(self.vcpu))

@@ -14,6 +14,7 @@ from tests.conftest import ROOT
 
 HERE = Path(__file__).parent
 NATIVE = ROOT / "native"
+NOT_LINKED = "check_abi.c", "fork_python.c"
 FEW, MANY = 10, 110
 # A quarter above what GCC 12 made of it. openat is with its close, mmap with its munmap.
 CEILINGS = {
@@ -25,7 +26,7 @@ CEILINGS = {
 @pytest.fixture(scope="session")
 def calls(compile_c: Callable[..., Path]) -> Path:
     """calls.c with all of native/."""
-    sources = [str(p) for pattern in ("*.c", "*.S") for p in sorted(NATIVE.glob(pattern)) if p.name != "check_abi.c"]
+    sources = [str(p) for pattern in ("*.c", "*.S") for p in sorted(NATIVE.glob(pattern)) if p.name not in NOT_LINKED]
     flags = ("-D_GNU_SOURCE", "-O2", f"-I{NATIVE}", *sources, "-pthread", "-ldl", f"-DOF={_newest(sources)}")
     return compile_c(HERE / "calls.c", *flags)
 

@@ -90,7 +90,7 @@ static void use(void) {
     handle(SIGUSR1, on_signal, SA_ONSTACK);
     raise(SIGUSR1);
     CHECK(count == 2 && inside && flags_inside == SS_ONSTACK && error_inside == EPERM);
-    CHECK(in_frame.ss_flags == 0 || in_frame.ss_flags == SS_ONSTACK);
+    CHECK(in_frame.ss_flags == SS_ONSTACK); /* as it was given */
     handle(SIGUSR1, on_nested, SA_ONSTACK | SA_NODEFER);
     raise(SIGUSR1);
     CHECK(depth == 3);
@@ -160,10 +160,38 @@ static void autodisarm(void) {
     CHECK(sigaltstack(NULL, &old) == 0 && old.ss_flags == (int)SS_AUTODISARM && old.ss_sp == stack && old.ss_size == SIZE);
 }
 
+/* A handler's end sets what its frame says, if sigaltstack would. */
+static stack_t wanted;
+static void on_change(int number, siginfo_t *info, void *context) {
+    (void)number, (void)info;
+    ((ucontext_t *)context)->uc_stack = wanted;
+}
+
+static void becomes(stack_t in_its_frame, void *sp, int flags, size_t size) {
+    stack_t now;
+    wanted = in_its_frame;
+    raise(SIGUSR1);
+    CHECK(sigaltstack(NULL, &now) == 0 && now.ss_sp == sp && now.ss_flags == flags && now.ss_size == size);
+}
+
+static void changed_by_handlers(void) {
+    stack_t off = {stack, SS_DISABLE | SS_AUTODISARM, SIZE}, now;
+    CHECK(sigaltstack(&off, NULL) == 0 && sigaltstack(NULL, &now) == 0 && now.ss_flags == (int)(SS_DISABLE | SS_AUTODISARM));
+    handle(SIGUSR1, on_change, 0);
+    becomes((stack_t){stack, 0, SIZE}, stack, 0, SIZE);
+    becomes((stack_t){stack, 0, 100}, stack, 0, SIZE);
+    becomes((stack_t){stack, 77, PAGE}, stack, 0, SIZE);
+    becomes((stack_t){stack, SS_ONSTACK, PAGE}, stack, 0, PAGE);
+    becomes((stack_t){stack, SS_AUTODISARM, SIZE}, stack, SS_AUTODISARM, SIZE);
+    becomes((stack_t){stack, SS_DISABLE, SIZE}, NULL, SS_DISABLE, 0);
+    becomes((stack_t){NULL, 0, 0}, NULL, SS_DISABLE, 0);
+}
+
 int main(void) {
     stack = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     refused();
     use();
     overflow();
     autodisarm();
+    changed_by_handlers();
 }

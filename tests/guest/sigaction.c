@@ -186,7 +186,16 @@ static void sent_faults(void) {
             _exit(0);
         }
         CHECK(dies_of(pid, number));
+        handle(number, on_signal, 0);
+        raise(number);
+        CHECK(is_pending(number));
+        signal(number, SIG_IGN); /* what waits is gone */
+        CHECK(!is_pending(number));
+        handle(number, on_signal, 0);
+        count = 0;
         block(SIG_UNBLOCK, number);
+        CHECK(count == 0);
+        signal(number, SIG_DFL);
     }
     handle(SIGSEGV, on_signal, 0), handle(SIGBUS, on_signal, 0), handle(SIGUSR1, on_signal, 0);
     uint64_t three = BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGUSR1), none = 0;
