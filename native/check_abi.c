@@ -75,7 +75,6 @@
 #include <linux/un.h>
 #include <linux/utime.h>
 #include <linux/utsname.h>
-#include <linux/vm_sockets.h>
 #include <linux/vt.h>
 #include <linux/wait.h>
 #include <linux/xattr.h>
@@ -92,6 +91,7 @@ struct timespec;
 #include <sys/socket.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
+#include <linux/vm_sockets.h>
 #undef iovec
 #undef sigset_t
 #undef timespec

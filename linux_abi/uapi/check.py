@@ -29,10 +29,10 @@ linux/kcmp.h linux/kd.h linux/landlock.h linux/limits.h linux/loop.h linux/magic
 linux/mman.h linux/mount.h linux/msg.h linux/openat2.h linux/personality.h linux/prctl.h linux/ptrace.h linux/random.h
 linux/resource.h linux/rseq.h linux/sched.h linux/sched/types.h linux/seccomp.h linux/securebits.h linux/sem.h linux/shm.h
 linux/signal.h linux/signalfd.h linux/sockios.h linux/sysinfo.h linux/time.h linux/timerfd.h linux/times.h linux/timex.h
-linux/uio.h linux/un.h linux/utime.h linux/utsname.h linux/vm_sockets.h linux/vt.h linux/wait.h linux/xattr.h
+linux/uio.h linux/un.h linux/utime.h linux/utsname.h linux/vt.h linux/wait.h linux/xattr.h
 """.split()  # noqa: SIM905
 _YOUNG_HEADERS = ("linux/close_range.h", "linux/ioprio.h", "linux/landlock.h")
-# What the kernel's headers leave to the C library, whose own versions of some structs have to stand aside.
+# What the kernel's headers leave to the C library, whose own versions of some structs have to stand aside; and what needs these.
 _LIBC_HEADERS = (
     "dirent.h",
     "netinet/in.h",
@@ -42,6 +42,7 @@ _LIBC_HEADERS = (
     "sys/socket.h",
     "sys/statvfs.h",
     "unistd.h",
+    "linux/vm_sockets.h",
 )
 _LIBC_RENAMED = ("iovec", "sigset_t", "timespec", "timeval")
 
