@@ -91,6 +91,7 @@ struct timespec;
 #include <sys/socket.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
+#include <linux/vm_sockets.h>
 #undef iovec
 #undef sigset_t
 #undef timespec
@@ -1943,6 +1944,15 @@ SAME(SIOCGIFTXQLEN, 0x8942ull);
 #endif
 #ifdef SIOCGIFMAP
 SAME(SIOCGIFMAP, 0x8970ull);
+#endif
+#ifdef RNDGETENTCNT
+SAME(RNDGETENTCNT, 0x80045200ull);
+#endif
+#ifdef RNDADDTOENTCNT
+SAME(RNDADDTOENTCNT, 0x40045201ull);
+#endif
+#ifdef IOCTL_VM_SOCKETS_GET_LOCAL_CID
+SAME(IOCTL_VM_SOCKETS_GET_LOCAL_CID, 0x7b9ull);
 #endif
 
 /* ipc */

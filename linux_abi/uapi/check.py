@@ -32,7 +32,7 @@ linux/signal.h linux/signalfd.h linux/sockios.h linux/sysinfo.h linux/time.h lin
 linux/uio.h linux/un.h linux/utime.h linux/utsname.h linux/vt.h linux/wait.h linux/xattr.h
 """.split()  # noqa: SIM905
 _YOUNG_HEADERS = ("linux/close_range.h", "linux/ioprio.h", "linux/landlock.h")
-# What the kernel's headers leave to the C library, whose own versions of some structs have to stand aside.
+# What the kernel's headers leave to the C library, whose own versions of some structs have to stand aside; and what needs these.
 _LIBC_HEADERS = (
     "dirent.h",
     "netinet/in.h",
@@ -42,6 +42,7 @@ _LIBC_HEADERS = (
     "sys/socket.h",
     "sys/statvfs.h",
     "unistd.h",
+    "linux/vm_sockets.h",
 )
 _LIBC_RENAMED = ("iovec", "sigset_t", "timespec", "timeval")
 

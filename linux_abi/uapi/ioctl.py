@@ -202,8 +202,13 @@ SIOCGIFINDEX = _row(0x8933, INOUT, 40)
 SIOCGIFTXQLEN = _row(0x8942, INOUT, 40)
 SIOCGIFMAP = _row(0x8970, INOUT, 40)
 
+# Devices: random(4), vsock(7)
+RNDGETENTCNT = _row(0x80045200, OUT, 4)
+RNDADDTOENTCNT = _row(0x40045201, IN, 4)
+IOCTL_VM_SOCKETS_GET_LOCAL_CID = _row(0x7B9, OUT, 4)
+
 
 class IoctlRequest(Choice):
     """ioctl(2)'s `op`."""
 
-    names = "TC* TIOC* FIO* FI* FS_IOC_* BLK* LOOP_* SIOC* KD* VT_*"
+    names = "TC* TIOC* FIO* FI* FS_IOC_* BLK* LOOP_* SIOC* KD* VT_* RND* IOCTL_VM_*"

@@ -23,8 +23,8 @@ def source(package: str, cache: Path) -> Path:
         _need("apt-get", "apt")
         _need("dpkg-source", "dpkg-dev")
         partial = _fresh(folder)
-        _apt(cache, "update")
-        _apt(cache, "source", "--only-source", package, cwd=partial)
+        _apt(cache, "apt-get", "update")
+        _fetch_source(package, cache, partial)
         next(path for path in partial.iterdir() if path.is_dir()).rename(folder)
         shutil.rmtree(partial)
     return folder
@@ -36,12 +36,26 @@ def binary(package: str, path: str, cache: Path) -> Path:
     if not folder.exists():
         _need("apt-get", "apt")
         partial = _fresh(folder)
-        _apt(cache, "update")  # a fresh system has no lists of its own
-        _apt(cache, "download", package, cwd=partial)
+        _apt(cache, "apt-get", "update")  # a fresh system has no lists of its own
+        _apt(cache, "apt-get", "download", package, cwd=partial)
         for archive in partial.glob("*.deb"):
             _run(["dpkg-deb", "-x", str(archive), str(partial)])
         partial.rename(folder)
     return folder / path
+
+
+def _fetch_source(package: str, cache: Path, folder: Path) -> None:
+    """The newest version, or another: a mirror may list one that it has no files of."""
+    listing = _apt(cache, "apt-cache", "showsrc", "--only-source", package)
+    versions = re.findall(r"^Version: (.*)", listing, re.MULTILINE)
+    wanted = [package, *(f"{package}={version}" for version in versions)]
+    for name in wanted:
+        try:
+            _apt(cache, "apt-get", "source", "--only-source", name, cwd=folder)
+            return
+        except CannotRun:
+            if name == wanted[-1]:
+                raise
 
 
 def _fresh(folder: Path) -> Path:
@@ -52,7 +66,7 @@ def _fresh(folder: Path) -> Path:
     return partial
 
 
-def _apt(cache: Path, *arguments: str, cwd: Path | None = None) -> None:
+def _apt(cache: Path, program: str, *arguments: str, cwd: Path | None = None) -> str:
     private = cache / "apt"
     for name in ("sources", "lists/partial", "archives/partial"):
         (private / name).mkdir(parents=True, exist_ok=True)
@@ -67,7 +81,7 @@ def _apt(cache: Path, *arguments: str, cwd: Path | None = None) -> None:
         "Acquire::Languages": "none",
     }
     settings = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-    _run(["apt-get", "-qq", *settings, *arguments], cwd=cwd)
+    return _run([program, "-qq", *settings, *arguments], cwd=cwd)
 
 
 def _source_entries() -> list[tuple[str, str]]:

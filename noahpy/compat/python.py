@@ -17,7 +17,7 @@ from .suite import FAIL, PASS, SKIPPED, Case, Cases, Suite, Unit, base_environme
 
 _MODULES = """
     asyncio concurrent_futures ctypes epoll faulthandler fcntl io mmap multiprocessing_fork multiprocessing_spawn os posix pty
-    resource select shutil signal socket subprocess tempfile thread threading time
+    resource select shutil signal socket sqlite3 subprocess tempfile thread threading time
 """
 _PYTHON = "/usr/bin/python3"
 _REPORT = "<testsuites "  # the root of regrtest's JUnit file
@@ -28,7 +28,7 @@ status=$?
 cat report.xml
 exit $status
 """
-_ASK = "import sys, test; print('%d.%d' % sys.version_info[:2], test.__path__[0])"
+_ASK = "import os, sys; print('%d.%d' % sys.version_info[:2], os.path.dirname(os.__file__))"
 
 
 def suite(cache: Path, program: Path | None) -> Suite:
@@ -36,14 +36,10 @@ def suite(cache: Path, program: Path | None) -> Suite:
     python = str(program or _PYTHON)
     asked = subprocess.run([python, "-I", "-c", _ASK], capture_output=True, text=True, check=False)
     if asked.returncode:
-        raise CannotRun(f"{python}: is no Python with a package `test`: apt-get install python3")
-    version, _, support = asked.stdout.strip().partition(" ")
-    tests = debian.binary(f"libpython{version}-testsuite", f"usr/lib/python{version}/test", cache)
-    library = cache / "python"
-    shutil.rmtree(library, ignore_errors=True)
-    for part in (Path(support), tests):  # the package has the modules, the library what they share
-        shutil.copytree(part, library / "test", symlinks=True, dirs_exist_ok=True)
-    environment = partial(_environment, python, library)
+        raise CannotRun(f"{python}: is no Python: apt-get install python3")
+    version, _, library = asked.stdout.strip().partition(" ")
+    copy = _installation(Path(python), Path(library), version, cache)
+    environment = partial(_environment, str(copy))
     units = [
         Unit(name, name, ["sh", "-c", _RUN, "sh", name], _folder, environment, parse)
         for name in (f"test_{module}" for module in _MODULES.split())
@@ -51,12 +47,26 @@ def suite(cache: Path, program: Path | None) -> Suite:
     return Suite("python", python, units)
 
 
+def _installation(python: Path, library: Path, version: str, cache: Path) -> Path:
+    """A copy of `python`, which finds a copy of its library by its own place, with the suite in it: so -I and -E do no harm."""
+    prefix = cache / "python"
+    shutil.rmtree(prefix, ignore_errors=True)
+    copied = prefix / "lib" / f"python{version}"
+    shutil.copytree(library, copied, symlinks=True, ignore=shutil.ignore_patterns("*-packages"))
+    tests = debian.binary(f"libpython{version}-testsuite", f"usr/lib/python{version}", cache)
+    shutil.copytree(tests, copied, symlinks=True, dirs_exist_ok=True)
+    sqlite = "test/test_sqlite3"  # is in no package
+    shutil.copytree(debian.source(f"python{version}", cache) / "Lib" / sqlite, copied / sqlite)
+    (prefix / "bin").mkdir()
+    return Path(shutil.copy(python, prefix / "bin" / "python3"))
+
+
 def _folder(work: Path) -> Path:
     return work
 
 
-def _environment(python: str, library: Path, work: Path) -> dict[str, str]:
-    return {**base_environment(work), "PYTHON": python, "PYTHONPATH": str(library), "TMPDIR": str(work)}
+def _environment(python: str, work: Path) -> dict[str, str]:
+    return {**base_environment(work), "PYTHON": python, "TMPDIR": str(work)}
 
 
 def parse(output: str, status: int) -> Cases:

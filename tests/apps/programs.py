@@ -3,7 +3,7 @@
 The head is the comment that a script begins with: what is run, in one or more lines, then
 
 - `Packages:` the Debian packages that it needs and a Debian has not anyway (of a quick one, tests/packages.txt has them too);
-- `Sources:` source packages, which are unpacked: a variable of each one's name in capitals says where. `hello` is always one;
+- `Sources:` source packages, which are unpacked: a variable of its name in capitals, as RUBY3_1, says where. `hello` is always one;
 - `Slow.` if it is left out of `make test`.
 """
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from tests.conftest import Engine, Result
 
 HERE = Path(__file__).parent
-TIMEOUT = 900  # seconds, for what hangs
 
 
 class Program(NamedTuple):
@@ -29,6 +28,11 @@ class Program(NamedTuple):
     packages: list[str]
     sources: list[str]
     slow: bool
+
+    @property
+    def timeout(self) -> int:
+        """Seconds, for what hangs."""
+        return 3600 if self.slow else 900
 
 
 class Outcome(NamedTuple):
@@ -70,7 +74,7 @@ def sources(program: Program, cache: Path) -> dict[str, str]:
     cache.mkdir(exist_ok=True)
     with open(cache / "sources.lock", "w") as lock:  # several workers want them
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return {name.upper(): str(debian.source(name, cache / "compat")) for name in program.sources}
+        return {name.upper().replace(".", "_"): str(debian.source(name, cache / "compat")) for name in program.sources}
 
 
 def perform(engine: Engine, program: Program, place: Path, cache: Path) -> Outcome:
@@ -91,7 +95,7 @@ def perform(engine: Engine, program: Program, place: Path, cache: Path) -> Outco
         "TMPDIR": str(home),
         **sources(program, cache),
     }
-    result = engine.run(["bash", "-eu", HERE / f"{program.name}.sh"], cwd=work, env=environment, timeout=TIMEOUT)
+    result = engine.run(["bash", "-eu", HERE / f"{program.name}.sh"], cwd=work, env=environment, timeout=program.timeout)
     return Outcome(result, scratch.picture(work))
 
 

@@ -23,7 +23,7 @@ from tests.conftest import CACHE, ROOT, Engine
 NATIVE_RUNS = 3
 
 APPLICATIONS = [
-    pytest.param(p, id=p.name, marks=[pytest.mark.timeout(2 * programs.TIMEOUT), *([pytest.mark.slow] if p.slow else [])])
+    pytest.param(p, id=p.name, marks=[pytest.mark.timeout(2 * p.timeout), *([pytest.mark.slow] if p.slow else [])])
     for p in programs.programs()
 ]
 

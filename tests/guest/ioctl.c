@@ -1,8 +1,12 @@
 /* ioctl(2) on files, pipes and what is no terminal. */
 #include "check.h"
 #include <linux/fs.h>
+#include <linux/random.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <termios.h>
+
+#include <linux/vm_sockets.h>
 
 int main(void) {
     int fd = make_file("file", "0123456789", 10), p[2], n = -1;
@@ -24,4 +28,11 @@ int main(void) {
     CHECK_ERRNO(ioctl(99, FIONREAD, &n), EBADF);
     CHECK_ERRNO(ioctl(p[0], FIONREAD, 8), EFAULT);
     CHECK_ERRNO(ioctl(open("file", O_PATH), FIONREAD, &n), EBADF);
+    int device = open("/dev/urandom", O_RDONLY);
+    n = -1;
+    CHECK(ioctl(device, RNDGETENTCNT, &n) == 0 && n > 0);
+    CHECK_ERRNO(ioctl(device, RNDGETENTCNT, 8), EFAULT);
+    device = open("/dev/vsock", O_RDONLY);
+    unsigned cid = 0;
+    CHECK(device < 0 || (ioctl(device, IOCTL_VM_SOCKETS_GET_LOCAL_CID, &cid) == 0 && cid > 0));
 }

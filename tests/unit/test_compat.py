@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from noahpy.compat import busybox, command, coreutils, python
+from noahpy.compat import busybox, command, coreutils, debian, python
 from noahpy.compat.compare import Way, compare
-from noahpy.compat.debian import with_source_entries
 from noahpy.compat.execute import become_reaper, execute
 from noahpy.compat.report import Report, known_failures
 from noahpy.compat.suite import FAIL, PASS, SKIPPED, TIMEOUT, Case, Suite, Unit, base_environment
@@ -193,10 +192,26 @@ def test_sources_of_either_format():
         "# deb\ndeb [arch=amd64] https://mirror.example/debian stable main\ndeb-src https://mirror.example/debian stable main\n"
     )
     entry = "[arch=amd64] https://mirror.example/debian stable main"
-    assert with_source_entries(one_line) == f"# deb\ndeb {entry}\ndeb-src {entry}\n"
+    assert debian.with_source_entries(one_line) == f"# deb\ndeb {entry}\ndeb-src {entry}\n"
     stanza = "Types: deb deb-src\nURIs: https://mirror.example/debian\nSuites: stable\nComponents: main\nSigned-By: /key.gpg\n"
-    assert with_source_entries(stanza) == stanza
-    assert with_source_entries(stanza.replace("deb deb-src", "deb")) == stanza
+    assert debian.with_source_entries(stanza) == stanza
+    assert debian.with_source_entries(stanza.replace("deb deb-src", "deb")) == stanza
+
+
+def test_a_source_that_the_archive_lists_and_lacks_gives_way_to_another(tmp_path, monkeypatch):
+    def apt(_, program, *arguments, cwd=None):
+        if program == "apt-cache":
+            return "Package: p\nVersion: 2\nStandards-Version: 4\n\nPackage: p\nVersion: 1\n"
+        if arguments[-1] in ("p", "p=2", "gone", "gone=2", "gone=1"):
+            raise CannotRun("404")
+        if cwd:
+            (cwd / "p-1").mkdir()
+        return ""
+
+    monkeypatch.setattr(debian, "_apt", apt)
+    assert debian.source("p", tmp_path).is_dir()
+    with pytest.raises(CannotRun, match="404"):
+        debian.source("gone", tmp_path)
 
 
 def test_coreutils_outcomes():
