@@ -44,8 +44,9 @@ def rules() -> int:
     root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     kernel.call("landlock_add_rule", ruleset, _RULE_PATH_BENEATH, _PATH_BENEATH.pack(every, root), 0)
     os.close(root)
+    hidden = range(lib.hidden_base(), lib.hidden_base() + lib.hidden_count())
     for fd in inherited.descriptors():
-        if fd != ruleset and fd < lib.hidden_base():
+        if fd != ruleset and fd not in hidden:
             _allow_file(ruleset, fd, every)
     return ruleset
 
