@@ -41,6 +41,7 @@ int tree_start(void) {
     if (at == MAP_FAILED) return -errno;
     tree_ = at;
     tree_->room = RECORDS;
+    tree_->size = sizeof *tree_->record;
     int place = hidden_add(&fd_);
     if (place < 0) return place;
     limits_save();

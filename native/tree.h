@@ -20,6 +20,7 @@ struct tree_record {
 struct tree {
     uint32_t room;
     _Atomic uint32_t born;
+    uint32_t size; /* of a record: another version's of noahpy may have another */
     struct tree_record record[];
 };
 

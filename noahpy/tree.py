@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _NAME = "/memfd:noahpy-tree (deleted)"
-_HEADER = Struct("<II")
+_HEADER = Struct("<III4x")  # struct tree
 _RECORD = Struct("<ii5QiIii192s264x")  # struct tree_record
 
 
@@ -96,7 +96,9 @@ def _records(data: bytes) -> list[Record]:
     start = _HEADER.size
     if len(data) < start:  # just being made
         return []
-    room, born = _HEADER.unpack_from(data)
+    room, born, size = _HEADER.unpack_from(data)
+    if size != _RECORD.size:  # of another version of noahpy
+        return []
     raw = [data[start + i * _RECORD.size :][: _RECORD.size] for i in range(min(room, born))]
     return sorted([r for r in map(Record, raw) if r.pid], key=lambda r: r.start)
 
