@@ -32,7 +32,7 @@ linux/signal.h linux/signalfd.h linux/sockios.h linux/sysinfo.h linux/time.h lin
 linux/uio.h linux/un.h linux/utime.h linux/utsname.h linux/vt.h linux/wait.h linux/xattr.h
 """.split()  # noqa: SIM905
 _YOUNG_HEADERS = ("linux/close_range.h", "linux/ioprio.h", "linux/landlock.h")
-# What the kernel's headers leave to the C library, whose own versions of some structs have to stand aside; and what needs these.
+# What the kernel's headers leave to the C library, whose own versions of some structs stand aside; and what needs these.
 _LIBC_HEADERS = (
     "dirent.h",
     "netinet/in.h",
