@@ -3,7 +3,7 @@
 The head is the comment that a script begins with: what is run, in one or more lines, then
 
 - `Packages:` the Debian packages that it needs and a Debian has not anyway (of a quick one, tests/packages.txt has them too);
-- `Sources:` source packages, which are unpacked: a variable of its name in capitals, as RUBY3_1, says where. `hello` is one;
+- `Sources:` source packages, unpacked where a variable of its name in capitals, as RUBY3_1, says. `hello` is always one;
 - `Slow.` if it is left out of `make test`.
 """
 
