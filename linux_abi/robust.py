@@ -41,4 +41,4 @@ def _owner_died(task: Task, address: int) -> None:
     word = int.from_bytes(task.mm.read(address, 4), "little")
     if word & FUTEX_TID_MASK == task.tid:
         task.mm.write(address, ((word & FUTEX_WAITERS) | FUTEX_OWNER_DIED).to_bytes(4, "little"))
-        task.host.futex(task.mm.host_address(address), FUTEX_WAKE, 1, 0, 0, 0)
+        task.host.now.futex(task.mm.host_address(address), FUTEX_WAKE, 1, 0, 0, 0)

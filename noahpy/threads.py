@@ -105,7 +105,7 @@ class Threads:
                 task.cpu.release()  # another thread's from now on, with what it says of robust lists and the like
         if cleared:
             _store(task, cleared, bytes(4))
-            task.host.futex(task.mm.host_address(cleared), FUTEX_WAKE, 1, 0, 0, 0)
+            task.host.now.futex(task.mm.host_address(cleared), FUTEX_WAKE, 1, 0, 0, 0)  # a signal that waits holds nothing up
         self._tasks.discard(task)
         task.group.tids.discard(task.tid)
         if task is self.leader:
