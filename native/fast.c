@@ -21,6 +21,7 @@
 #include "fork.h"
 #include "hidden.h"
 #include "link.h"
+#include "message.h"
 #include "mmap.h"
 #include "tree.h"
 #include "watch.h"
@@ -299,8 +300,10 @@ static const struct {
     [SYS_prlimit64] = {finish_prlimit64, true},
     [SYS_readlink] = {finish_readlink, false},
     [SYS_readlinkat] = {finish_readlinkat, false},
+    [SYS_recvmsg] = {finish_recvmsg, false},
     [SYS_rt_sigaction] = {finish_sigaction, true},
     [SYS_rt_sigprocmask] = {finish_sigprocmask, false},
+    [SYS_sendmsg] = {finish_sendmsg, false},
     [SYS_set_robust_list] = {finish_set_robust_list, false},
     [SYS_set_tid_address] = {finish_set_tid_address, false},
     [SYS_timer_create] = {exec_forbid, .notes = true},
