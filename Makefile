@@ -82,7 +82,8 @@ lint: $(VENV)/linters ## ruff, mypy, clang-format, the C compiler's warnings
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	clang-format --dry-run -Werror $(C_FILES)
-	for file in native/*.c; do $(COMPILE) $$file || exit; done
+	include=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("include"))'); \
+		for file in native/*.c; do $(COMPILE) -I$$include $$file || exit; done
 
 format: $(VENV)/linters ## format Python and C
 	$(BIN)/ruff format
