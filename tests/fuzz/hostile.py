@@ -19,7 +19,7 @@ from linux_abi.fds import FdTable
 from linux_abi.host.linux import LinuxHost
 from linux_abi.syscall import Table
 from linux_abi.task import Task, ThreadGroup
-from linux_abi.uapi.errno import EAGAIN, ENOENT, EPERM
+from linux_abi.uapi.errno import EAGAIN, EINVAL, ENOENT, EPERM
 from linux_abi.uapi.mman import MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, PROT_NONE, PROT_READ, PROT_WRITE
 from noahpy._native import lib
 from noahpy.engine import kvm
@@ -79,6 +79,9 @@ class _Cpu:
         self.xstate_size = 576
         self.xstate_features = 3
         self.initial_xstate = bytes(576)
+
+    def without_vm(self, number: int, first: int, second: int) -> int:
+        return -EINVAL  # the fuzzer has threads of its own
 
     def get_xstate(self) -> bytearray:
         return bytearray(576)
