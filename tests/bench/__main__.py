@@ -28,6 +28,7 @@ from tests.conftest import CACHE, noahpy_command
 HERE = Path(__file__).parent
 PEERS = {"qemu-user": ["qemu-x86_64"], "proot": ["proot"], "strace -f": ["strace", "-f", "-o", "/dev/null"], "blink": ["blink"]}
 PORT = 17391
+READY = 30  # seconds, for a server's start
 NGINX = f"""
 daemon off; worker_processes 1; pid ready; error_log stderr; user {getpass.getuser()};
 events {{}} http {{ access_log off; server {{ listen 127.0.0.1:{PORT}; root FOLDER; }} }}
@@ -81,14 +82,18 @@ def served(server: list[str], place: str, client: list[str], per_second: str) ->
             (Path(folder) / "index.html").write_text("hello\n")
             process = subprocess.Popen([*command, *server], cwd=folder, stdout=-3, stderr=-3)
             try:
+                patience = time.monotonic() + READY
                 while not (Path(folder) / place).exists():
-                    if process.poll() is not None:
-                        raise subprocess.CalledProcessError(process.returncode, server)
+                    if process.poll() is not None or time.monotonic() > patience:
+                        raise subprocess.CalledProcessError(process.returncode or 1, server)
                     time.sleep(0.01)
                 report = subprocess.run(client, cwd=folder, check=True, capture_output=True, text=True, timeout=300).stdout
             finally:
                 process.terminate()
-                process.wait()
+                try:
+                    process.wait(READY)
+                except subprocess.TimeoutExpired:
+                    process.kill()
         return 1e9 / float(re.findall(per_second, report)[-1])
 
     return measure
