@@ -50,6 +50,7 @@ _BESIDE_THREADS = CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | CLONE_CHILD_SET
 _BESIDE_THREADS |= CLONE_SETTLS | CLONE_CLEAR_SIGHAND
 _LAYOUT = ("start_code", "end_code", "start_data", "end_data", "start_brk")
 _QUERY = 0xFFFFFFFF  # of personality(2)
+_LOOKS = 10_000  # for a child's record, a few tenths of a second
 
 
 class Process:
@@ -360,7 +361,21 @@ class Process:
 def _limits(pid: int) -> Limits | None:
     """As ThreadGroup.limits()."""
     limits = lib.tree_limits(pid) if pid else lib.limits_mine()
+    for _ in range(_LOOKS):
+        if limits or not _is_being_made(pid):
+            break
+        limits = lib.tree_limits(pid)
     return Limits(memoryview(ffi.buffer(limits)).cast("B")) if limits else None
+
+
+def _is_being_made(pid: int) -> bool:
+    """Whether it is a child of this process that may not have come to its record yet: it runs, and has not the VM's thread."""
+    try:
+        with open(f"{pid}/stat", "rb", opener=own.opener) as file:
+            state, parent, *rest = file.read().rpartition(b") ")[2].split()
+    except OSError:
+        return False
+    return int(parent) == os.getpid() and state not in (b"Z", b"X") and int(rest[15]) == 1
 
 
 def _relative(pid: int) -> tuple[int, int] | None:

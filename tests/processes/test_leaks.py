@@ -48,7 +48,12 @@ class Footprint(NamedTuple):
 
 def footprint(pid: int) -> Footprint:
     process = psutil.Process(pid)
-    names = [os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd")]
+    names = []
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            names.append(os.readlink(f"/proc/{pid}/fd/{number}"))
+        except FileNotFoundError:  # closed meanwhile
+            continue
     kinds = Counter(re.sub(r"\[\d+\]", "", name) for name in names)
     return Footprint(kinds, process.num_threads(), process.children(recursive=True))
 
