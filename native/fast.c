@@ -26,7 +26,7 @@
 #include "tree.h"
 #include "watch.h"
 
-enum { IOVECS = 16, NAME_END = 10 };
+enum { NAME_END = 10 };
 
 static struct {
     bool known, opens;
@@ -85,14 +85,18 @@ static bool plain_file(long fd) {
     return fstatfs((int)fd, &status) || status.f_type != PROC_SUPER_MAGIC;
 }
 
+bool fast_iovecs(struct iovec *out, uint64_t gva, size_t count) {
+    if (window_read(out, gva, count * sizeof *out) < count * sizeof *out) return false;
+    for (size_t i = 0; i < count; i++) out[i].iov_base = (void *)host_address((uint64_t)out[i].iov_base);
+    return true;
+}
+
 /* The guest's iovecs with host addresses in `out`: what to pass to the host, or 0 for "too many for here". */
 static long translate_iovec(uint64_t gva, uint64_t count, struct iovec *out) {
     count = (uint32_t)count; /* as import_iovec() does; the guest's own array must never be what the host reads */
     if (count - 1 >= UIO_MAXIOV) return (long)BAD_ADDRESS;
     if (count > IOVECS) return 0;
-    if (window_read(out, gva, count * sizeof *out) < count * sizeof *out) return (long)BAD_ADDRESS;
-    for (uint64_t i = 0; i < count; i++) out[i].iov_base = (void *)host_address((uint64_t)out[i].iov_base);
-    return (long)out;
+    return fast_iovecs(out, gva, count) ? (long)out : (long)BAD_ADDRESS;
 }
 
 /* The fourth argument of futex(2): an address where the operation waits, else a number. */

@@ -2,6 +2,11 @@
 #pragma once
 #include "private.h"
 
+struct iovec;
+enum { IOVECS = 16 }; /* as many as C translates */
+/* The guest's `count` iovecs, with host addresses in `out`; false: they can't be read. */
+bool fast_iovecs(struct iovec *out, uint64_t gva, size_t count);
+
 /* Finishes the system call that the guest makes: true, with the result in rax. False: Python's turn, nothing was done. */
 bool fast_finish(struct vcpu *);
 /* A path that cannot lead to the VMM's program or to a descriptor of its own. */

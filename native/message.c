@@ -2,27 +2,22 @@
  * sent, which may name descriptors, and all that can't be read. */
 #include "message.h"
 
-#include <limits.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
+#include "fast.h"
 #include "hidden.h"
-
-enum { PARTS = 16 };
 
 struct message {
     struct msghdr guest, host;
-    struct iovec parts[PARTS];
+    struct iovec parts[IOVECS];
 };
 
 /* The guest's message at gva, and the same with host addresses. */
 static bool translate(struct message *m, uint64_t gva) {
-    if (window_read(&m->guest, gva, sizeof m->guest) < sizeof m->guest || m->guest.msg_iovlen > PARTS) return false;
-    size_t size = m->guest.msg_iovlen * sizeof *m->parts;
-    if (window_read(m->parts, (uint64_t)m->guest.msg_iov, size) < size) return false;
-    for (size_t i = 0; i < m->guest.msg_iovlen; i++)
-        m->parts[i].iov_base = (void *)host_address((uint64_t)m->parts[i].iov_base);
+    if (window_read(&m->guest, gva, sizeof m->guest) < sizeof m->guest || m->guest.msg_iovlen > IOVECS) return false;
+    if (!fast_iovecs(m->parts, (uint64_t)m->guest.msg_iov, m->guest.msg_iovlen)) return false;
     m->host = m->guest;
     m->host.msg_name = (void *)host_address((uint64_t)m->guest.msg_name);
     m->host.msg_control = (void *)host_address((uint64_t)m->guest.msg_control);
