@@ -55,7 +55,9 @@ def entry_source(call: Syscall) -> str:
             )
         )
         dirfd = args[i] if issubclass(t, types.DirFd) else str(AT_FDCWD)
-    return f"return task.host.call({', '.join([str(call.number), *args])})"
+    if any(t.kind in (types.PATH, types.IOVEC) for _, t in call.parameters):
+        return f"return task.host.call({', '.join([str(call.number), *args])})"
+    return f"words = task.host.words[{len(args)}]\n return words({', '.join([str(call.number), *args])})"
 
 
 def futex_timeout(task: Task, timeout: int, operation: int) -> int:

@@ -75,15 +75,19 @@ if TYPE_CHECKING:
         def shrink_files(self) -> bool:
             """The host has refused a page: True if that was one past a file's new end, which is a fault from now on."""
 
+    Word = int | bytes | bytearray
+
     class Host(Protocol):
         """The host's calls, by Linux number (`linux_abi.host`)."""
 
-        def call(self, number: int, *args: int | bytes | bytearray) -> int:
+        def call(self, number: int, a: Word = 0, b: Word = 0, c: Word = 0, d: Word = 0, e: Word = 0, f: Word = 0) -> int:
             """Make the call without the GIL; bytes are passed by address. Result or negative errno, never an exception.
 
             Gives -ERESTARTSYS, having done nothing, when a caught signal waits for this task or comes while the call waits
             and its handler has SA_RESTART: the handler passes it on, and the guest makes its call again.
             """
+
+        words: Sequence[Callable[..., int]]  # the same of unsigned words alone, by how many there are
 
         @property
         def now(self) -> Host:
@@ -232,7 +236,7 @@ if TYPE_CHECKING:
         def kicked(self, task: Task) -> None:
             """Another thread has kicked this one: TaskStopped if it must end."""
 
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 
 class TaskExit(Exception):

@@ -96,9 +96,16 @@ int64_t book_lowest_gap(const struct book *, uint64_t length, uint64_t align, ui
 
 /* The host's system call: result or negative errno. -ERESTARTSYS (-512), nothing done, when a caught signal waits or, if
  * the guest's handler has SA_RESTART, comes while the call waits. */
-long host_syscall(long number, long a, long b, long c, long d, long e, long f);
+long host_syscall(long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f);
+/* The same with fewer arguments: each that Python passes costs it. */
+long host_syscall0(long number);
+long host_syscall1(long number, uint64_t a);
+long host_syscall2(long number, uint64_t a, uint64_t b);
+long host_syscall3(long number, uint64_t a, uint64_t b, uint64_t c);
+long host_syscall4(long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
+long host_syscall5(long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e);
 /* The same made in any case, of calls that do not wait: to finish what was begun. */
-long host_syscall_now(long number, long a, long b, long c, long d, long e, long f);
+long host_syscall_now(long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f);
 
 enum { ACTION_DEFAULT, ACTION_IGNORE, ACTION_CATCH };
 /* What the host thread does at a signal; `flags` of sigaction(2) that the host's kernel must know (SA_RESTART,
@@ -119,7 +126,7 @@ void signal_die(int number);       /* the process ends by `number` as by default
 /* ---- The engine ---------------------------------------------------------------------------------------------------- */
 
 enum {
-    EXIT_SYSCALL, /* the guest makes system call regs->rax */
+    EXIT_SYSCALL, /* the guest makes the system call of the number in rax's lower half */
     EXIT_FAULT,   /* an exception: vector, error_code, address */
     EXIT_SIGNAL,  /* a caught signal waits; `number` is the call that it interrupted in C (rax: -EINTR), or -1 */
     EXIT_MEMORY,  /* the host refused a page that the tables promise: a file shrank */
@@ -161,8 +168,9 @@ const char *engine_error(void);
 struct vcpu *vcpu_create(void);        /* NULL: engine_error() */
 struct vcpu *vcpu_copy(struct vcpu *); /* another one, in the same state; NULL: engine_error() */
 int vcpu_start(struct vcpu *);         /* all registers as at a program's start: zero, extended state initial */
-int vcpu_run(struct vcpu *);           /* EXIT_*; finishes fast calls by itself */
-void vcpu_destroy(struct vcpu *);      /* another thread may have it from now on */
+/* The number of the call that the guest makes, or -EXIT_*; finishes fast calls by itself. */
+long vcpu_run(struct vcpu *);
+void vcpu_destroy(struct vcpu *); /* another thread may have it from now on */
 /* Extended state in XSAVE's standard format (SDM vol. 1, 13.4): `xstate_size()` bytes for the features in XCR0. */
 size_t xstate_size(void);
 uint64_t xstate_features(void);

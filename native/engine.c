@@ -92,14 +92,17 @@ static int run(struct vcpu *v) {
 /* After EXIT_NEWS the exit that it came before is told: kept here until then. */
 static int kept_exit_ = -1;
 
-int vcpu_run(struct vcpu *v) {
+long vcpu_run(struct vcpu *v) {
     int exit = kept_exit_;
     kept_exit_ = -1;
-    if (exit >= 0) return exit;
-    exit = run(v);
-    if (exit == EXIT_NEWS || !fast_has_news()) return exit;
-    kept_exit_ = exit;
-    return EXIT_NEWS;
+    if (exit < 0) {
+        exit = run(v);
+        if (exit != EXIT_NEWS && fast_has_news()) {
+            kept_exit_ = exit;
+            exit = EXIT_NEWS;
+        }
+    }
+    return exit == EXIT_SYSCALL ? (long)(uint32_t)v->regs->rax : -exit;
 }
 
 void xstate_is(uint64_t features, size_t size) { xstate_features_ = features, xstate_size_ = size; }
@@ -230,7 +233,7 @@ double engine_exit_cost(int rounds) {
     for (int i = 0; i < rounds; i++) {
         v->regs->rax = ~0ull; /* no call that fast.c could finish */
         double from = now();
-        if (vcpu_run(v) != EXIT_SYSCALL) goto done;
+        if (vcpu_run(v) < 0) goto done;
         took[i] = now() - from;
     }
     qsort(took, (size_t)rounds, sizeof *took, ascending);

@@ -276,7 +276,7 @@ static bool finish_exit_group(struct vcpu *cpu) {
 static bool finish_prlimit64(struct vcpu *cpu) {
     const struct registers *r = cpu->regs;
     if (limits_mine()->kept || r->rdx || (int)r->rdi) return false;
-    cpu->regs->rax = (uint64_t)host_syscall_now(SYS_prlimit64, 0, (long)r->rsi, 0, (long)host_address(r->r10), 0, 0);
+    cpu->regs->rax = (uint64_t)host_syscall_now(SYS_prlimit64, 0, r->rsi, 0, (uint64_t)host_address(r->r10), 0, 0);
     return true;
 }
 

@@ -62,8 +62,8 @@ bool host_identity_changed(void) {
     return changed;
 }
 
-long host_syscall(long number, long a, long b, long c, long d, long e, long f) {
-    const long args[6] = {a, b, c, d, e, f};
+long host_syscall(long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f) {
+    const long args[6] = {(long)a, (long)b, (long)c, (long)d, (long)e, (long)f};
     uint64_t from = count_on() ? count_now() : 0;
     long result = syscall_unless(&mine_.caught, number, args);
     if (from) count_host(count_now() - from);
@@ -72,6 +72,17 @@ long host_syscall(long number, long a, long b, long c, long d, long e, long f) {
     if (number == SYS_wait4 && result > 0 && b && !copy_safely(&status, (void *)b, sizeof status))
         tree_reaped((int)result, status);
     return result;
+}
+
+long host_syscall0(long number) { return host_syscall(number, 0, 0, 0, 0, 0, 0); }
+long host_syscall1(long number, uint64_t a) { return host_syscall(number, a, 0, 0, 0, 0, 0); }
+long host_syscall2(long number, uint64_t a, uint64_t b) { return host_syscall(number, a, b, 0, 0, 0, 0); }
+long host_syscall3(long number, uint64_t a, uint64_t b, uint64_t c) { return host_syscall(number, a, b, c, 0, 0, 0); }
+long host_syscall4(long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d) {
+    return host_syscall(number, a, b, c, d, 0, 0);
+}
+long host_syscall5(long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e) {
+    return host_syscall(number, a, b, c, d, e, 0);
 }
 
 /* What thread_kick() sends: SIGSEGV, which is never blocked here, with this value. */
@@ -87,7 +98,7 @@ static bool is_kick(const siginfo_t *info) {
     return info->si_code == SI_QUEUE && info->si_value.sival_int == KICK && info->si_pid == getpid();
 }
 
-long host_syscall_now(long number, long a, long b, long c, long d, long e, long f) {
+long host_syscall_now(long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f) {
     long result = syscall(number, a, b, c, d, e, f);
     if (result == -1) result = -errno;
     note(number, result);
@@ -181,7 +192,7 @@ void signal_put(const void *siginfo) { keep(((const siginfo_t *)siginfo)->si_sig
 
 int signal_mask(uint64_t mask) {
     mask &= ~OURS;
-    long result = host_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof mask, 0, 0);
+    long result = host_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (uint64_t)&mask, 0, sizeof mask, 0, 0);
     return result == -ERESTARTSYS ? 0 : (int)result;
 }
 

@@ -43,7 +43,8 @@ static bool read_link(struct vcpu *cpu, int dirfd, uint64_t path, uint64_t buffe
         if (size < 0) return false;
     } else {
         if (!fast_plain_path(path)) return false;
-        size = host_syscall_now(SYS_readlinkat, dirfd, (long)host_address(path), (long)target, sizeof target, 0, 0);
+        size = host_syscall_now(SYS_readlinkat, (uint64_t)dirfd, (uint64_t)host_address(path), (uint64_t)target, sizeof target,
+                                0, 0);
         if (size >= 0 && !strncmp(vmm, target, (size_t)size)) return false;
     }
     if (size > room) size = room;

@@ -29,7 +29,7 @@ static bool call(struct vcpu *cpu, int number, struct message *m, long *result) 
     const struct registers *r = cpu->regs;
     if (is_hidden((int)r->rdi) || !translate(m, r->rsi)) return false;
     if (number == SYS_sendmsg && m->guest.msg_control && m->guest.msg_controllen) return false;
-    *result = host_syscall(number, (int)r->rdi, (long)&m->host, (long)r->rdx, 0, 0, 0);
+    *result = host_syscall(number, r->rdi, (uint64_t)&m->host, r->rdx, 0, 0, 0);
     if (*result == -EINTR) cpu->number = number; /* whether it is made again is Python's to say */
     return *result != -ERESTARTSYS;
 }

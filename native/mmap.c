@@ -146,7 +146,7 @@ static bool do_madvise(struct vcpu *cpu) {
     for (size_t i = book_index(book_, start); i < book_->count && book_->list[i]->start <= at && at < end; i++)
         at = book_->list[i]->end;
     if (at < end) return false;
-    long result = host_syscall_now(SYS_madvise, (long)host_address(start), (long)(end - start), advice, 0, 0, 0);
+    long result = host_syscall_now(SYS_madvise, (uint64_t)host_address(start), end - start, (uint64_t)advice, 0, 0, 0);
     return done(cpu, (uint64_t)result);
 }
 

@@ -89,33 +89,35 @@ def run(task: Task, table: Table) -> None:
             goes_on = task.machine.exit(task, 0, group=False)
 
 
-def _serve(task: Task, table: Table) -> None:
-    """The loop itself, until the CPU's registers move (fork)."""
+def _serve(task: Task, table: Table) -> NoReturn:
+    """The loop itself. After each exit the CPU has forgotten what it had guessed of this code: every step here is dear."""
     cpu = task.cpu
-    regs = cpu.regs
     enter = cpu.run
     caught = task.signals.caught
     refused = 0
-    while regs is cpu.regs:
+    while True:
         why = enter()
-        if why == lib.EXIT_SYSCALL:
-            number = regs[RAX] & 0xFFFFFFFF
-            result = table[number](task, regs)
-            if result is not None:  # None: the registers say all (execve, rt_sigreturn)
+        if why >= 0:
+            result = table[why](task, cpu.regs)
+            if result is None:  # the registers say all (execve, rt_sigreturn)
+                continue
+            if result >= 0:
+                cpu.regs[RAX] = result  # which are elsewhere after a fork
+            else:
                 cpu.regs[RAX] = result & _M64
-            if caught[0]:
-                abi_signals.deliver(task, number, result)
-        elif why == lib.EXIT_SIGNAL:
+                if caught[0]:
+                    abi_signals.deliver(task, why, result)
+        elif why == -lib.EXIT_SIGNAL:
             number = cpu.number
             abi_signals.deliver(task, number, -EINTR if number >= 0 else None)
-        elif why == lib.EXIT_FAULT:
+        elif why == -lib.EXIT_FAULT:
             vector, error_code, address = cpu.fault()
             if vector != 14 or not task.mm.fault(address, error_code):
                 abi_signals.fault(task, vector, error_code, address)
-        elif why == lib.EXIT_NEWS:
+        elif why == -lib.EXIT_NEWS:
             cpu.bind()
             task.machine.catch_up(task)
-        elif why == lib.EXIT_MEMORY:
+        elif why == -lib.EXIT_MEMORY:
             refused = 0 if task.mm.shrink_files() else refused + 1
             if refused > _MEMORY_RETRIES:
                 abi_signals.bus_error(task)

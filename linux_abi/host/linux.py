@@ -10,40 +10,41 @@ from . import own
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-_PADDING = tuple([(0,) * (6 - given) for given in range(7)])
+    Word = int | bytes | bytearray
+
+_M64 = (1 << 64) - 1
 
 
 class LinuxHost:
     """Makes system calls.
 
-    `raw(number, a, b, c, d, e, f)` is the native call: signed 64-bit words in, OverflowError for others, result or negative
-    errno out. `address_of(buffer)` is where bytes or a bytearray are. `now` makes the calls that are made in any case
-    (linux_abi.task.Host).
+    `words[n](number, ...)` is the native call with n arguments; the last, `words[-1]`, takes six. Unsigned 64-bit words in,
+    OverflowError or TypeError for others; result or negative errno out. `address_of(buffer)` is where bytes or a bytearray
+    are. `now` makes the calls that are made in any case (linux_abi.task.Host).
     """
 
     def __init__(
-        self, raw: Callable[..., int], address_of: Callable[[bytes | bytearray], int], now: LinuxHost | None = None
+        self,
+        words: Sequence[Callable[..., int]],
+        address_of: Callable[[bytes | bytearray], int],
+        now: LinuxHost | None = None,
     ) -> None:
-        self._raw = raw
+        self.words = words
+        self._six = words[-1]
         self.address_of = address_of
         self.now = now or self
         self._vmm_path = b""
         self.resident_at_start = self._resident()
 
-    def call(self, number: int, *args: int | bytes | bytearray) -> int:
+    def call(self, number: int, a: Word = 0, b: Word = 0, c: Word = 0, d: Word = 0, e: Word = 0, f: Word = 0) -> int:
         """The call's result or negative errno; buffers are passed by address, integers modulo 2**64."""
-        words: tuple[int, ...] = args  # type: ignore[assignment]
-        for arg in args:
-            if type(arg) is not int:
-                words = tuple([a if isinstance(a, int) else self.address_of(a) for a in args])
-                break
         try:
-            return self._raw(number, *words, *_PADDING[len(words)])
-        except OverflowError:  # rare, and nothing was called yet
-            signed = [((word + (1 << 63)) & ((1 << 64) - 1)) - (1 << 63) for word in words]
-            return self._raw(number, *signed, *_PADDING[len(words)])
+            return self._six(number, a, b, c, d, e, f)
+        except (OverflowError, TypeError):  # and nothing was called yet
+            words = [w & _M64 if isinstance(w, int) else self.address_of(w) for w in (a, b, c, d, e, f)]
+            return self._six(number, *words)
 
     @staticmethod
     def _resident() -> tuple[int, int]:

@@ -320,7 +320,8 @@ def host() -> LinuxHost:
     def address_of(buffer: bytes | bytearray) -> int:
         return int(ffi.cast("intptr_t", ffi.from_buffer(buffer)))
 
-    return LinuxHost(lib.host_syscall, address_of, LinuxHost(lib.host_syscall_now, address_of))
+    words = [getattr(lib, f"host_syscall{count}") for count in range(6)]
+    return LinuxHost([*words, lib.host_syscall], address_of, LinuxHost([lib.host_syscall_now], address_of))
 
 
 def _check(error: int) -> None:

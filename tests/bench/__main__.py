@@ -162,7 +162,7 @@ def floors(rounds: int) -> dict[str, float]:
     """What no VMM could be faster than here (floor.c): medians in nanoseconds; nothing where there is no KVM."""
     program = build("floor")
     found: dict[str, list[float]] = {}
-    for what in ("exit", "fork") * rounds:
+    for what in ("exit", "call", "fork") * rounds:
         result = subprocess.run([program, what], capture_output=True, text=True, timeout=60)
         if result.returncode:
             return {}
@@ -218,8 +218,7 @@ def main() -> int:
         print(f"\nnoahpy's start of a static program takes {in_unit(over)} more than python -S -c pass takes natively.")
     floor = floors(options.rounds)
     if floor:
-        exit, fork = (in_unit(floor[what]) for what in ("exit", "fork"))
-        print(f"This KVM's floors, by a C program: an exit {exit}; a fork whose child makes a VM, and its end, {fork}.")
+        print(f"\n{report.floors(floor)}")
     run = {
         "cpu": cpu(),
         "cpus": os.cpu_count(),

@@ -1,5 +1,6 @@
-/* What this machine's KVM costs at the least: `floor exit` and `floor fork` print the nanoseconds of one exit and re-entry, and of a
- * fork whose child makes a VM and a vCPU, runs to its first exit and ends, until its parent has waited for it. */
+/* What this machine's KVM costs at the least: `floor exit`, `floor call` and `floor fork` print the nanoseconds of one exit by OUT
+ * and re-entry, of one by SYSCALL, whose entry point is that OUT, and of a fork whose child makes a VM and a vCPU, runs to its
+ * first exit and ends, until its parent has waited for it. */
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <stdint.h>
@@ -12,7 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MEMORY = 16 << 20, TABLES = 0x1000, CODE = 0x8000, STACK = 0x7000, TSS = 0x9000, ROUNDS = 400, PORT = 1 };
+#define STAR 0xc0000081
+#define LSTAR 0xc0000082
+#define FMASK 0xc0000084
+enum { MEMORY = 16 << 20, TABLES = 0x1000, CODE = 0x8000, ENTRY = 0x8100, STACK = 0x7000, TSS = 0x9000, ROUNDS = 400, PORT = 1 };
 
 static int kvm, run_size;
 static uint8_t *memory;
@@ -33,7 +37,11 @@ static int64_t now(void) {
     return t.tv_sec * 1000000000ll + t.tv_nsec;
 }
 
-/* A VM whose one vCPU executes `1: out; jmp 1b` at CPL 3, with its first 2 MiB mapped. */
+static const uint8_t OUTS[] = {0xe6, PORT, 0xeb, 0xfc};  /* 1: out; jmp 1b */
+static const uint8_t CALLS[] = {0x0f, 0x05, 0xeb, 0xfc}; /* 1: syscall; jmp 1b */
+static const uint8_t ENTERED[] = {0xe6, PORT, 0x48, 0x0f, 0x07}; /* out; sysretq */
+
+/* A VM whose one vCPU runs what is at CODE at CPL 3, with its first 2 MiB mapped. */
 static int make(struct kvm_run **run) {
     int vm = ioctl(kvm, KVM_CREATE_VM, 0);
     need(vm, "KVM_CREATE_VM");
@@ -50,17 +58,29 @@ static int make(struct kvm_run **run) {
     s.ss = (struct kvm_segment){.limit = ~0u, .selector = 0x2b, .type = 3, .present = 1, .dpl = 3, .db = 1, .s = 1, .g = 1};
     s.tr = (struct kvm_segment){.base = TSS, .limit = 0x68 + 1024, .selector = 0x40, .type = 11, .present = 1};
     need(ioctl(vcpu, KVM_SET_SREGS, &s), "KVM_SET_SREGS");
+    struct {
+        struct kvm_msrs head;
+        struct kvm_msr_entry entry[3];
+    } msrs = {.head.nmsrs = 3, .entry = {{.index = STAR, .data = 0x2300100000000000}, {.index = LSTAR, .data = ENTRY}, {.index = FMASK}}};
+    if (ioctl(vcpu, KVM_SET_MSRS, &msrs) != 3) need(-1, "KVM_SET_MSRS");
+    (*run)->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
     struct kvm_regs regs = {.rip = CODE, .rsp = STACK, .rflags = 0x202};
     need(ioctl(vcpu, KVM_SET_REGS, &regs), "KVM_SET_REGS");
     return vcpu;
 }
 
-static void step(int vcpu, const struct kvm_run *run) {
+/* Runs to the exit; on PVM, where SYSRET does not work, it is the VMM that goes back from the entry point. */
+static void step(int vcpu, struct kvm_run *run) {
     need(ioctl(vcpu, KVM_RUN, 0), "KVM_RUN");
     if (run->exit_reason != KVM_EXIT_IO || run->io.port != PORT) {
         fprintf(stderr, "exit %u instead of one by OUT\n", run->exit_reason);
         exit(1);
     }
+    const struct kvm_sregs *s = &run->s.regs.sregs;
+    struct kvm_regs *regs = &run->s.regs.regs;
+    if (regs->rip < ENTRY || s->cs.selector != 0x33) return;
+    regs->rip = regs->rcx, regs->rflags = regs->r11;
+    run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
 }
 
 int main(int argc, char **argv) {
@@ -71,12 +91,14 @@ int main(int argc, char **argv) {
     memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     uint64_t *tables = (uint64_t *)(memory + TABLES);
     tables[0] = (TABLES + 0x1000) | 7, tables[0x1000 / 8] = (TABLES + 0x2000) | 7, tables[0x2000 / 8] = 0x87;
-    memcpy(memory + CODE, (uint8_t[]){0xe6, PORT, 0xeb, 0xfc}, 4);
+    const char *what = argc > 1 ? argv[1] : "fork";
+    memcpy(memory + CODE, strcmp(what, "call") ? OUTS : CALLS, sizeof OUTS);
+    memcpy(memory + ENTRY, ENTERED, sizeof ENTERED);
     struct kvm_run *run;
     int vcpu = make(&run);
     step(vcpu, run);
     int64_t start = now();
-    if (argc > 1 && !strcmp(argv[1], "exit")) {
+    if (strcmp(what, "fork")) {
         for (int i = 0; i < ROUNDS; i++) step(vcpu, run);
     } else {
         for (int i = 0; i < ROUNDS; i++) {

@@ -52,12 +52,17 @@ def markdown(run: Run) -> str:
                 cells.append(in_unit(row[engine]) + times)
         lines.append(f"| {name} | {' | '.join(cells)} |")
     if run["floors"]:
-        lines += [
-            "",
-            f"This KVM's floors, by a C program (`tests/bench/floor.c`): an exit {in_unit(run['floors']['exit'])}; a fork",
-        ]
-        lines += [f"whose child makes a VM, and its end, {in_unit(run['floors']['fork'])}."]
+        lines += ["", floors(run["floors"])]
     return "\n".join([*lines, "", "![the ratios](measured.svg)", ""])
+
+
+def floors(floor: dict[str, float]) -> str:
+    """What floor.c has measured, in a sentence."""
+    exit, call, fork = (in_unit(floor[what]) for what in ("exit", "call", "fork"))
+    return (
+        f"This KVM's floors, by a C program (`tests/bench/floor.c`): an exit by OUT {exit}; one by SYSCALL, as each call's is, "
+        f"{call}; a fork whose child makes a VM, and its end, {fork}."
+    )
 
 
 def about(run: Run) -> str:

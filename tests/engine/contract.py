@@ -54,7 +54,8 @@ class Guest:
         cpu.vcpu.regs.rip = rip
         for name, value in registers.items():
             setattr(cpu.vcpu.regs, name, value)
-        return int(cpu.run())
+        why = int(cpu.run())
+        return -why if why < 0 else int(lib.EXIT_SYSCALL)
 
     def word(self, gva: int) -> int:
         return int.from_bytes(self.window.read(gva, 8), "little")

@@ -136,7 +136,7 @@ class FakeCpu:
     def run(self) -> int:
         regs, signals = self.regs, self._guest.task.signals
         if signals.caught[0]:
-            return int(lib.EXIT_SIGNAL)
+            return -int(lib.EXIT_SIGNAL)
         where, offset = divmod(regs[RIP] - FUNCTIONS, SIZE)
         if offset == 0:
             self._frames.append(Frame(self._functions[where](regs[RDI])))
@@ -151,7 +151,7 @@ class FakeCpu:
         regs[RIP] += 1
         if isinstance(action, Fault):
             self._fault = action
-            return int(lib.EXIT_FAULT)
+            return -int(lib.EXIT_FAULT)
         regs[RAX] = NUMBERS[action.name]
         for register, arg in zip(ARGUMENT_REGISTERS, action.args, strict=False):
             regs[register] = (arg if isinstance(arg, int) else self._guest.mm.put(arg + b"\0")) & (1 << 64) - 1
@@ -160,7 +160,7 @@ class FakeCpu:
     def _syscall(self, frame: Frame) -> int:
         frame.asked = self.regs[RIP]
         self.regs[RIP] += SYSCALL_LENGTH
-        return int(lib.EXIT_SYSCALL)
+        return int(self.regs[RAX])
 
     def _end(self, status: int) -> int:
         """A handler returns to its frame's restorer, the program to exit_group(2)."""
@@ -170,7 +170,7 @@ class FakeCpu:
             self.regs[RSP] += 8
         self.regs[RAX] = NUMBERS["rt_sigreturn" if self._frames else "exit_group"]
         self.regs[RDI] = status
-        return int(lib.EXIT_SYSCALL)
+        return int(self.regs[RAX])
 
     def fault(self) -> tuple[int, int, int]:
         return self._fault
@@ -215,7 +215,7 @@ class Machine:
         self.cpu = self.task.cpu = FakeCpu(guest)
         self.signals = self.task.signals = FakeSignals()
         self.task.machine = FakeMachine()
-        self.task.host = LinuxHost(self._unless_caught, address_of, LinuxHost(raw, address_of))
+        self.task.host = LinuxHost([self._unless_caught] * 7, address_of, LinuxHost([raw], address_of))
 
     def _unless_caught(self, number: int, *words: int) -> int:
         return -ERESTARTSYS if self.signals.caught[0] else raw(number, *words)

@@ -26,15 +26,13 @@ LIBC.mmap.restype = ctypes.c_void_p
 
 
 def raw(number: int, *words: int) -> int:
-    """A native call as noahpy's: signed 64-bit words, strictly."""
-    if len(words) != 6:
-        raise TypeError(f"{len(words)} arguments")
+    """A native call as noahpy's: unsigned 64-bit words, strictly."""
     for word in words:
         if not isinstance(word, int):
             raise TypeError(f"{word!r} is no word")
-        if not -(1 << 63) <= word < 1 << 63:
+        if not 0 <= word < 1 << 64:
             raise OverflowError(word)
-    result = LIBC.syscall(ctypes.c_long(number), *[ctypes.c_long(word) for word in words])
+    result = LIBC.syscall(ctypes.c_long(number), *[ctypes.c_ulong(word) for word in words])
     return -ctypes.get_errno() if result == -1 else result
 
 
@@ -119,7 +117,7 @@ class FakeGuest:
         self.mm = FakeMemory()
         self.group = ThreadGroup(FdTable(self.HIDDEN, 2, self.move_hidden, lambda: None))
         self.group.exe = self.EXE
-        self.host = LinuxHost(raw, address_of)
+        self.host = LinuxHost([raw] * 7, address_of)
         cpu = SimpleNamespace(blocked=0, robust_list=0, clear_child_tid=0)
         self.task = Task(self.group, self.mm, self.host, cpu, None, None)
         self.table = Table()

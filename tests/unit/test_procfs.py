@@ -300,12 +300,12 @@ def test_only_the_guests_threads_are_listed(guest: FakeGuest) -> None:
 
 def test_a_waiting_signal_changes_nothing(guest: FakeGuest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once the host has opened the file, host calls may be refused until the signal's delivery: the view holds all the same."""
-    raw = guest.host._raw
+    raw = guest.host.words[-1]
 
     def refusing(number: int, *words: int) -> int:
         return raw(number, *words) if number == 257 else -512
 
-    monkeypatch.setattr(guest.host, "_raw", refusing)
+    monkeypatch.setattr(guest.host, "_six", refusing)
     fd = guest.call("open", b"/proc/self/maps", 0)
     monkeypatch.undo()
     assert guest.read_file(fd) == guest.mm.maps()
