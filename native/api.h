@@ -151,15 +151,67 @@ struct vcpu {
     int keeps; /* SIGSEGV or SIGBUS has been kept while it was blocked: whatever unblocks them is Python's */
 };
 
+struct cpuid_entry { /* struct kvm_cpuid_entry2 */
+    uint32_t function, index, flags, eax, ebx, ecx, edx, padding[3];
+};
+
+/* What an engine is: it shows the window to a guest and runs virtual CPUs in it. One is open in a process. */
+struct engine {
+    int (*open)(const char *path);
+    struct cpuid_entry *(*cpuid)(int *count);
+    const char *(*flavour)(void);
+    /* Guest-physical memory [gpa, gpa+size) is at `host` from now on; `id` counts from 0. */
+    int (*show)(unsigned id, uint64_t gpa, void *host, uint64_t size);
+    /* The tables' structure has changed, which CPUs may have kept. */
+    void (*flush)(void);
+    /* The tables allow less than before; `code`: pages can no longer be executed that could. NULL: the host's call that follows
+     * tells it. */
+    void (*lowered)(bool code);
+    struct vcpu *(*create)(void);
+    void (*destroy)(struct vcpu *);
+    int (*run)(struct vcpu *); /* until its next exit */
+    /* Points a CPU to user code that makes system calls for ever. */
+    int (*call_for_ever)(struct vcpu *);
+    int (*get_xstate)(struct vcpu *, void *area);
+    int (*set_xstate)(struct vcpu *, const void *area, size_t size);
+    int (*save_xstate)(struct vcpu *, uint64_t gva);
+    int (*load_xstate)(struct vcpu *, uint64_t gva, uint64_t features);
+    int (*settle_xstate)(struct vcpu *);
+    /* Calls that the engine answers in the guest (NULL: none): it keeps the process's actions, learns what a call results in as
+     * long as the thread is who it is, forgets that, but for errors, when it may be another; how many it has answered. */
+    void *(*actions)(void);
+    void (*learn)(struct vcpu *, unsigned number, int64_t result);
+    void (*forget)(struct vcpu *);
+    uint64_t (*answered)(unsigned number);
+    /* Around a fork: before, and in the child, where `cpu` goes on. */
+    int (*fork_prepare)(struct vcpu *cpu);
+    int (*fork_child)(struct vcpu *cpu);
+    void (*fork_parent)(void); /* or where it failed; NULL: nothing to do */
+    /* Unmakes the VM and its CPUs but `cpu`, and makes another in the same state. NULL: there is nothing that the host's kernel
+     * knows of. */
+    int (*unmake)(struct vcpu *cpu);
+    int (*remake)(struct vcpu *cpu);
+    /* The process executes another program from now on; it ends. NULL: of no concern. */
+    void (*named)(const char *program);
+    void (*ends)(void);
+};
+
 enum { ENGINE_KVM, ENGINE_SIM };
 /* Opens an engine: KVM's device, or the library of Unicorn, which simulates a CPU. 0, or negative errno: engine_error()
  * says what it was about. */
 int engine_open(int kind, const char *path);
+int engine_use(const struct engine *, const char *path); /* the same with one that is elsewhere */
+/* For an engine's open(): the extended state of every CPU, components as in XCR0 and bytes of the standard format; from which
+ * address on there is no guest-physical memory. */
+void xstate_is(uint64_t features, size_t size);
+void physical_limit(uint64_t limit);
+/* Between a signal frame at gva and an area of xstate_size() bytes; what is read is limited to `features`. 0 or -EFAULT. */
+int frame_write(uint64_t gva, const void *area);
+int frame_read(void *area, uint64_t gva, uint64_t features);
+/* The guest-physical address for CR3, to be asked for before anything is mapped; 0 without memory. */
+uint64_t pagetable_root(void);
 int engine_is_open(void);
 
-struct cpuid_entry { /* struct kvm_cpuid_entry2 */
-    uint32_t function, index, flags, eax, ebx, ecx, edx, padding[3];
-};
 /* The `*count` leaves that CPUID is to show; to be changed, if at all, before the first vcpu_create(), which fails if that
  * can't be. */
 struct cpuid_entry *engine_cpuid(int *count);

@@ -12,6 +12,7 @@ NATIVE = Path(os.path.relpath(Path(__file__).parent))
 NOT_LINKED = {"check_abi.c"}  # static assertions only: `make gen-check` compiles them
 
 PREAMBLE = """
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "api.h"

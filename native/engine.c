@@ -36,13 +36,15 @@ int fail(int number, const char *format, ...) {
     return number;
 }
 
-int engine_open(int kind, const char *path) {
+int engine_use(const struct engine *engine, const char *path) {
     if (engine_) return -EBUSY;
-    engine_ = engines_[kind];
+    engine_ = engine;
     int error = engine_->open(path);
     if (error) engine_ = NULL;
     return error;
 }
+
+int engine_open(int kind, const char *path) { return engine_use(engines_[kind], path); }
 
 int engine_is_open(void) { return engine_ != NULL; }
 

@@ -14,7 +14,6 @@ enum { PTE_ALIAS = 0x200 }; /* to the CPU nothing; to us: of memory that is not 
 uint64_t pool_page(void);
 void *pool_address(uint64_t gpa);
 
-uint64_t pagetable_root(void); /* 0 without memory */
 /* Maps one page of the engine's own. */
 int pagetable_own(uint64_t gva, uint64_t gpa, uint64_t bits);
 /* What a change means for CPUs that have read the tables before. */

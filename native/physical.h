@@ -6,8 +6,6 @@
  * runs them at CPL 3. */
 #define OWN_BASE 0x7fff00000000ull
 
-/* Guest-physical addresses from `limit` on do not exist. */
-void physical_limit(uint64_t limit);
 /* Shows [host, host+size) at gpa. 0 or negative errno. */
 int slot_add(uint64_t gpa, void *host, uint64_t size);
 /* Shows all that is shown already once more: to a fresh VM. */

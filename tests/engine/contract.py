@@ -31,6 +31,12 @@ class Guest:
 
     def __init__(self, engine: str) -> None:
         self.window = Window()
+        self.many = 100_000  # instructions that are soon executed
+        if engine == "fake":
+            from .fake import Engine
+
+            self.many = 3000
+            Engine().use()
         self.signals = kvm.open_machine({}, engine)
         self.map(CODE, READ | WRITE)
         self.map(DATA, READ | WRITE)
@@ -239,7 +245,7 @@ def interruption(guest: Guest) -> None:
         guest.signals.set_mask(0)
         rip, count = guest.rip, guest.rax
         assert guest.word(DATA) == count + (rip == CODE + 4), hex(rip)
-    assert count > 10_000
+    assert count > guest.many / 10
     os.kill(os.getpid(), _signal.SIGALRM)  # before the run: it does not begin
     assert guest.run(rip, rax=count) == lib.EXIT_SIGNAL
     assert (guest.rip, guest.rax) == (rip, count)
@@ -284,7 +290,7 @@ def _beside(work: Callable[[], None]) -> Callable[[], bool]:
 
 def threads(guest: Guest) -> None:
     """CPUs in several threads: atomics are atomic, each has its own registers and vectors."""
-    rounds, count = 100_000, 4
+    rounds, count = guest.many, 4
     # movd %ecx, %xmm1; 1: lock incq (%rsi); dec %rcx; jnz 1b; movd %xmm1, %ebx; syscall
     guest.code("660f6ec9 f048ff06 48ffc9 75f7 660f7ecb 0f05")
 

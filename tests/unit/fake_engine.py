@@ -2,7 +2,8 @@
 
 A program yields what it does, a `Call` or a `Fault`, and gets the call's result. A signal's handler is such a program too, at
 an address of its own (`FakeCpu.function`), and ends by rt_sigreturn(2). Registers, frames and the mask are as on any engine.
-What a CPU without instructions cannot show, such as mappings and protection, the other engines' contract does (tests/engine).
+What a CPU without instructions cannot show, such as mappings and protection, the engines' contract does; the fake engine
+there has some (tests/engine).
 """
 
 from __future__ import annotations
