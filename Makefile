@@ -16,7 +16,7 @@ COMPAT = $(BIN)/noahpy compat $(SUITE) --cache .cache/compat --expect tests/expe
 ASAN := .venv-asan
 
 .DELETE_ON_ERROR:
-.PHONY: help run build gen gen-check test test-all asan fuzz lab bench apps compat-busybox compat-coreutils compat-bash compat-python lint format clean always
+.PHONY: help run build gen gen-check test test-without-kvm test-all asan fuzz lab bench apps compat-busybox compat-coreutils compat-bash compat-python lint format clean always
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -44,6 +44,9 @@ gen-check: $(VENV)/base ## fail if `make gen` would change a file, or the system
 
 test: $(VENV)/tests ## all tests but the slow ones
 	$(PYTEST) -m 'not slow'
+
+test-without-kvm: $(VENV)/tests ## the same as root on a machine whose /dev has no KVM: the CPU is simulated
+	NOAHPY_REQUIRE=sim tests/without-kvm $(PYTEST) -m 'not slow'
 
 test-all: $(VENV)/apps ## all tests
 	$(PYTEST)
