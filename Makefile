@@ -19,7 +19,7 @@ ASAN := .venv-asan
 .PHONY: help run build gen gen-check test test-without-kvm test-all asan fuzz lab bench apps compat-busybox compat-coreutils compat-bash compat-python lint format clean always
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: build ## make .venv, build, and run a real program in the VM
 	$(BIN)/noahpy ls -l /

@@ -39,7 +39,7 @@ static void subreaper(void) {
 }
 
 static int dies_with_parent(void) {
-    CHECK(prctl(PR_SET_PDEATHSIG, SIGUSR1) == 0);
+    CHECK(prctl(PR_SET_PDEATHSIG, SIGUSR1) == 0 && write(tube[1], "x", 1) == 1);
     for (;;) pause();
     return 0;
 }
@@ -48,8 +48,8 @@ static void parent_death(void) {
     int number = -1;
     CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
     CHECK_ERRNO(prctl(PR_SET_PDEATHSIG, 65), EINVAL);
-    int ready[2], go[2];
-    CHECK(pipe(ready) == 0 && pipe(go) == 0);
+    int ready[2], go[2], told[2];
+    CHECK(pipe(ready) == 0 && pipe(go) == 0 && pipe(told) == 0);
     pid_t pid = fork();
     if (pid == 0) {
         pid_t inner = fork();
@@ -61,29 +61,24 @@ static void parent_death(void) {
             CHECK(write(ready[1], "x", 1) == 1);
             for (;;) pause();
         }
-        CHECK(write(ready[1], &inner, sizeof inner) == sizeof inner);
+        CHECK(write(told[1], &inner, sizeof inner) == sizeof inner);
         char byte;
         CHECK(read(go[0], &byte, 1) == 1);
         _exit(0);
     }
-    pid_t inner = 0;
-    char bytes[5];
-    for (int have = 0; have < 5;) {
-        ssize_t n = read(ready[0], bytes + have, 5 - have);
-        CHECK(n > 0);
-        have += n;
-    }
-    CHECK(bytes[0] == 'x' ? memcpy(&inner, bytes + 1, 4) != NULL : memcpy(&inner, bytes, 4) != NULL);
+    pid_t inner;
+    char byte;
+    CHECK(read(told[0], &inner, sizeof inner) == sizeof inner && read(ready[0], &byte, 1) == 1);
     CHECK(write(go[1], "x", 1) == 1 && succeeds(pid) && dies_of(inner, SIGUSR1));
 
+    CHECK(pipe(tube) == 0);
     pid = fork(); /* a parent that is killed */
     if (pid == 0) {
         inner = start(dies_with_parent);
-        wait_until_asleep(inner);
-        CHECK(write(ready[1], &inner, sizeof inner) == sizeof inner);
+        CHECK(read(tube[0], &byte, 1) == 1 && write(told[1], &inner, sizeof inner) == sizeof inner);
         for (;;) pause();
     }
-    CHECK(read(ready[0], &inner, sizeof inner) == sizeof inner && kill(pid, SIGKILL) == 0 && dies_of(pid, SIGKILL));
+    CHECK(read(told[0], &inner, sizeof inner) == sizeof inner && kill(pid, SIGKILL) == 0 && dies_of(pid, SIGKILL));
     CHECK(dies_of(inner, SIGUSR1));
     CHECK(prctl(PR_SET_CHILD_SUBREAPER, 0) == 0);
 }
