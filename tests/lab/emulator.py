@@ -1,13 +1,15 @@
 """A plugin of pytest for the machines of the lab.
 
 What QEMU's TCG itself gets wrong is expected to fail, natively too. Each test's end goes at once to the file that the
-environment names, one JSON object a line: a machine that dies leaves what it has done.
+environment names, one JSON object a line: a machine that dies leaves what it has done. `python -m tests.lab.emulator FILE`
+prints those that have failed, each with a NUL.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,3 +48,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         name = item.callspec.params.get("name") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
         if name in FLAWS:
             item.add_marker(pytest.mark.xfail(reason=f"QEMU's TCG: {FLAWS[name]}", strict=True))
+
+
+if __name__ == "__main__":
+    results = map(json.loads, Path(sys.argv[1]).read_text().splitlines())
+    print("".join(f"{result['test']}\0" for result in results if result["outcome"] == "failed"), end="")
