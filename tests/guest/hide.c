@@ -208,7 +208,7 @@ static void descriptors(void) {
 static void nothing_else(void) {
     static const char *const files[] = {"cmdline", "comm",   "auxv",  "maps",   "smaps",
                                         "stat",    "status", "statm", "limits", "wchan"};
-    static const char *const words[] = {"libpython", "python3", "libffi", "kvm", "_native", "site-packages"};
+    static const char *const words[] = {"libpython", "python3", "libffi", "/dev/kvm", "inode:kvm", "_native", "site-packages"};
     char path[64];
     for (size_t f = 0; f < sizeof files / sizeof *files; f++) {
         size_t size;
