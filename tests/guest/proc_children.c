@@ -77,7 +77,8 @@ static void looks_like_this_program(pid_t pid, int threads) {
         line = strchr(line, '\n');
         line = line ? line + 1 : NULL;
     }
-    CHECK(start <= (unsigned long)looks_like_this_program && area[2] == 'x' && !strstr(text, "inode:kvm") && !strstr(text, "libpython"));
+    CHECK(start <= (unsigned long)looks_like_this_program && area[2] == 'x' && !strstr(text, "inode:kvm") &&
+          !strstr(text, "libpython"));
     free(text);
 }
 
