@@ -6,6 +6,7 @@ state in XSAVE format with the kernel's description of it in the legacy area's s
 
 from __future__ import annotations
 
+from _operator import itemgetter
 from _struct import Struct as Packer
 
 from .errors import LinuxError
@@ -40,6 +41,9 @@ _FRAME = Packer("<QQQQixxxxQ18Q4H5Q64xQ")
 _DESCRIPTION = Packer("<IIQI28x64x")
 # The general registers in the order of struct sigcontext.
 _ORDER = (R8, R9, R10, R11, R12, R13, R14, R15, RDI, RSI, RBP, RBX, RDX, RAX, RCX, RSP, RIP, RFLAGS)
+_in_frame = itemgetter(*_ORDER)
+_in_cpu = itemgetter(*[_ORDER.index(place) for place in range(len(_ORDER))])
+_REGISTERS = Packer(f"{len(_ORDER)}Q")
 
 
 class BadFrame(Exception):
@@ -86,22 +90,20 @@ def push_frame(task: Task, signal: int, info: bytes, action: Sigaction) -> None:
         raise BadFrame
     vector, error_code, address = task.trap
     mask = task.blocked if task.unsuspended is None else task.unsuspended
-    values = regs.tolist()
     # fmt: off
     frame = _FRAME.pack(
         action.sa_restorer,
         UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS, 0,
         stack.ss_sp, stack.ss_flags, stack.ss_size,
-        *[values[i] for i in _ORDER],
+        *_in_frame(regs.tolist()),
         USER_CS, 0, 0, USER_SS, error_code, vector, mask, address, fpstate,
         mask,
     )
     # fmt: on
     try:
         write(fpstate + size, MAGIC2)
-        write(fpstate + SW_BYTES, _DESCRIPTION.pack(MAGIC1, size + len(MAGIC2), cpu.xstate_features, size))
-        write(fpstate, b"\0")  # the CPU writes the rest: see that it can
-        write(sp, frame + info)
+        description = _DESCRIPTION.pack(MAGIC1, size + len(MAGIC2), cpu.xstate_features, size)
+        write(sp, (frame + info).ljust(fpstate + SW_BYTES - sp, b"\0") + description)  # the CPU writes the rest
     except LinuxError:
         raise BadFrame from None
     task.unsuspended = None
@@ -128,10 +130,10 @@ def pop_frame(task: Task) -> int:
         raise BadFrame from None
     _, _, _, ss_sp, ss_flags, ss_size, *registers, _, _, _, _, _, _, _, _, fpstate, mask = _FRAME.unpack(frame)
     _load_xstate(task, fpstate)
-    for place, value in zip(_ORDER, registers, strict=True):
-        regs[place] = value
+    regs[:] = memoryview(_REGISTERS.pack(*_in_cpu(registers))).cast("Q")
     regs[RFLAGS] = (regs[RFLAGS] & RESTORED_FLAGS) | FIXED_FLAGS
-    set_altstack(task, Sigaltstack(ss_sp, ss_flags, ss_size))
+    if task.altstack != (ss_sp, ss_flags, ss_size):
+        set_altstack(task, Sigaltstack(ss_sp, ss_flags, ss_size))
     return int(mask)
 
 

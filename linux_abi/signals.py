@@ -87,7 +87,7 @@ def set_mask(task: Task, mask: int) -> None:
 
 def _release(task: Task, mask: int) -> bool:
     """Let those of the kept signals that `mask` does not block be caught ones again; whether there were any."""
-    due = [signal for signal in task.kept if not mask >> (signal - 1) & 1]
+    due = [signal for signal in task.kept if not mask >> (signal - 1) & 1] if task.kept else ()
     for signal in due:
         task.signals.put(task.kept.pop(signal))
     return bool(due)
@@ -114,8 +114,9 @@ def deliver(task: Task, number: int, result: int | None) -> None:
     if result == -ERESTARTSYS:
         _make_again(task, number)
     handled = False
-    while True:
-        signal, info = task.signals.take()
+    signals = task.signals
+    while signals.caught[0] or task.unsuspended is not None:
+        signal, info = signals.take()
         if signal > 0:
             handled |= _act(task, signal, info)
         elif signal:
@@ -124,8 +125,6 @@ def deliver(task: Task, number: int, result: int | None) -> None:
         elif task.unsuspended is not None:
             mask, task.unsuspended = task.unsuspended, None
             set_mask(task, mask)
-        else:
-            break
     if result == -EINTR and not handled:
         _make_again(task, number)
 
