@@ -43,7 +43,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Results(os.environ["LAB_RESULTS"]))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of the dear tests, this machine has its share: the WHICHth of OF, or none of 0."""
+    which, of = map(int, os.environ["LAB_SHARE"].split("/"))
+    dear = [item for item in items if any(word in item.nodeid for word in os.environ["LAB_DEAR"].split())]
+    others = set(dear).difference(dear[which::of] if of else ())
+    config.hook.pytest_deselected(items=list(others))
+    items[:] = [item for item in items if item not in others]
     for item in items:
         name = item.callspec.params.get("name") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
         if name in FLAWS:
