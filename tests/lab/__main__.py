@@ -37,7 +37,8 @@ MACHINES = [Machine(model, cpus) for model in ("EPYC", "max") for cpus in (2, 1)
 QUICK = MACHINES[::3]  # both models and both numbers of CPUs
 # What has one of these in its name runs on one of the machines, all else on each.
 DEAR = (
-    "conformance", "executed", "musl", "nofast", "pie", "proc_ending", "restart", "static", "storm", "vector_events", "vfork_threads",
+    "conformance", "executed", "musl", "nofast", "pie", "proc_ending", "restart", "static", "storm", "vector_events",
+    "vfork_threads",
 )  # fmt: skip
 COMPILERS = "gcc", "musl-gcc"
 COMPILED = "tests/guest", "tests/conformance/test_conformance.py::test_vectors"
