@@ -111,12 +111,24 @@ static uint64_t cr4(void) {
     return bits;
 }
 
-static bool set_msr(struct kvm_vcpu *v, uint32_t index, uint64_t value) {
+static bool set_msrs(struct kvm_vcpu *v, unsigned count, const struct kvm_msr_entry *entries) {
     struct {
         struct kvm_msrs head;
-        struct kvm_msr_entry entry;
-    } msrs = {{.nmsrs = 1}, {.index = index, .data = value}};
-    return ioctl(v->fd, KVM_SET_MSRS, &msrs) == 1;
+        struct kvm_msr_entry entry[4];
+    } msrs = {.head.nmsrs = count};
+    memcpy(msrs.entry, entries, count * sizeof *entries);
+    return ioctl(v->fd, KVM_SET_MSRS, &msrs) == (int)count;
+}
+
+/* As KVM makes a vCPU: the first one differs (its APIC's address says that it is). */
+static int made_sregs(const struct kvm_vcpu *v, struct kvm_sregs *s) {
+    static struct kvm_sregs made[2];
+    static bool known[2];
+    int kind = v->index != 0;
+    if (!known[kind] && ioctl(v->fd, KVM_GET_SREGS, &made[kind])) return -errno;
+    known[kind] = true;
+    *s = made[kind];
+    return 0;
 }
 
 int flavour_vcpu(struct kvm_vcpu *v) {
@@ -135,7 +147,8 @@ int flavour_vcpu(struct kvm_vcpu *v) {
         if ((error = inside_vcpu(v, flavour_ == PLAIN))) return error;
     }
     struct kvm_sregs *s = &v->run->s.regs.sregs;
-    if (ioctl(v->fd, KVM_GET_SREGS, s)) return -errno;
+    int error = made_sregs(v, s);
+    if (error) return error;
     s->cr0 = 0x80050033;
     s->cr3 = pagetable_root();
     s->cr4 = cr4();
@@ -148,10 +161,18 @@ int flavour_vcpu(struct kvm_vcpu *v) {
     s->tr = (struct kvm_segment){.base = tss, .limit = 0x68 + 1024, .selector = TSS_SELECTOR, .type = 11, .present = 1};
     v->cpu_number = ~0u;
     if (ioctl(v->fd, KVM_SET_SREGS, s)) return -errno;
-    bool set = set_msr(v, 0xc0000081, 0x0023001000000000) && /* STAR: SYSCALL to 0x10, SYSRET to 0x33 */
-               set_msr(v, 0xc0000082, inside_entry(v)) &&    /* LSTAR */
-               set_msr(v, 0xc0000084, 0x47700);              /* FMASK: TF IF DF IOPL NT AC */
-    return set ? 0 : -EIO;
+    const struct kvm_msr_entry msrs[] = {
+        {.index = 0xc0000081, .data = 0x0023001000000000}, /* STAR: SYSCALL to 0x10, SYSRET to 0x33 */
+        {.index = 0xc0000082, .data = inside_entry(v)},    /* LSTAR */
+        {.index = 0xc0000084, .data = 0x47700},            /* FMASK: TF IF DF IOPL NT AC */
+    };
+    return set_msrs(v, 3, msrs) ? 0 : -EIO;
+}
+
+int flavour_again(struct kvm_vcpu *v) {
+    const struct kvm_sregs *s = &v->run->s.regs.sregs;
+    bool flat = !(s->ds.selector | s->es.selector | s->fs.selector | s->gs.selector) && s->ss.selector == USER_DS;
+    return flat && s->cs.selector == USER_CS ? 0 : flavour_vcpu(v);
 }
 
 int flavour_probe_start(struct kvm_vcpu *v) {
@@ -259,7 +280,7 @@ static void tell_cpu_number(struct kvm_vcpu *v) {
     if (number == v->cpu_number) return;
     v->cpu_number = number;
     v->gdt[CPU_NUMBER] = 0x0040f50000000000 | (number & 0xffff) | (uint64_t)(number >> 16 & 0xf) << 48;
-    set_msr(v, 0xc0000103, number); /* refused where the CPU has no RDTSCP */
+    set_msrs(v, 1, &(struct kvm_msr_entry){.index = 0xc0000103, .data = number}); /* refused where the CPU has no RDTSCP */
 }
 
 void flavour_enter(struct kvm_vcpu *v) {

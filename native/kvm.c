@@ -211,7 +211,7 @@ static struct kvm_vcpu *idle_vcpu(void) {
     if (!v) return NULL;
     v->idle = false;
     v->load = v->save = 0;
-    return flavour_vcpu(v) ? NULL : v;
+    return flavour_again(v) ? NULL : v;
 }
 
 static struct kvm_vcpu *new_vcpu(void) {

@@ -12,7 +12,7 @@ struct kvm_vcpu {
     struct kvm_vcpu *next;
     struct kvm_run *run;
     struct registers user;        /* of the guest, while the vCPU's own are at a way back in */
-    uint64_t load, load_features; /* the frame from which the extended state is to be loaded on the way in */
+    uint64_t load, load_features; /* from where the extended state is to be loaded on the way in */
     uint64_t save;                /* the frame to which it is to be saved */
     struct registers after_load;
     uint64_t *scratch; /* a page that user code can use, in the VMM */
@@ -52,6 +52,8 @@ enum state { IN_USER, AT_CALL, AT_EXCEPTION };
 int flavour_prepare(void);
 /* Makes a vCPU's own pages (TSS, exception stack) and its initial segments: ready to run user code. */
 int flavour_vcpu(struct kvm_vcpu *);
+/* Makes one that has run, and whose thread has ended, ready to run user code again. */
+int flavour_again(struct kvm_vcpu *);
 /* Points a fresh vCPU at the probe's code. */
 int flavour_probe_start(struct kvm_vcpu *);
 /* After the probe's first exit: settles the flavour. */

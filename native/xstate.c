@@ -13,7 +13,8 @@
 #define TRAMPOLINE (OWN_BASE + 0x4000)
 #define SCRATCH (OWN_BASE + 0x1000000) /* a page of each vCPU */
 
-enum { XSAVE_LEGACY = 576, KVM_XSAVE = 4096, USER_CS = 0x33, USER_DS = 0x2b };
+enum { XSAVE_HEADER = 512, XSAVE_LEGACY = 576, KVM_XSAVE = 4096, USER_CS = 0x33, USER_DS = 0x2b };
+enum { AREA_AT = 1024 }; /* in scratch: a state to be loaded */
 
 /* rcx: area, edx:eax: components, r10: rdx, r11: where to go on. A handler's rax is 0. */
 static const uint8_t SAVE[] = {
@@ -51,7 +52,8 @@ int xstate_vcpu(struct kvm_vcpu *v) {
 
 /* Room for what these take: at least a page. To be freed. */
 static void *kvm_area(bool *large) {
-    int need = ioctl(vm_fd(), KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2);
+    static int need;
+    if (!need) need = ioctl(vm_fd(), KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2);
     *large = need > KVM_XSAVE;
     size_t size = *large ? ((size_t)need + 63) & ~63ul : KVM_XSAVE;
     void *area = aligned_alloc(64, size);
@@ -64,18 +66,26 @@ static int set(struct kvm_vcpu *v, const void *area, size_t size) {
     if (size < XSAVE_LEGACY) return -EINVAL;
     uint8_t *whole = kvm_area(&large);
     if (!whole) return -ENOMEM;
-    memcpy(whole, area, size < xstate_size() ? size : xstate_size());
+    memcpy(whole, area, size);
     int error = kvm_ioctl(&v->fd, KVM_SET_XSAVE, whole) ? -errno : 0;
     free(whole);
     return error;
 }
 
+static uint64_t scratch_at(const struct kvm_vcpu *v, uint64_t offset) {
+    return SCRATCH + (uint64_t)v->index * GUEST_PAGE + offset;
+}
+
 /* Loads now what was to be loaded on the way in. */
 static int load_now(struct kvm_vcpu *v) {
+    int error = 0;
     if (!v->load) return 0;
     uint8_t *area = malloc(xstate_size());
     if (!area) return -ENOMEM;
-    int error = frame_read(area, v->load, v->load_features);
+    if (v->load == scratch_at(v, AREA_AT))
+        memcpy(area, (uint8_t *)v->scratch + AREA_AT, xstate_size());
+    else
+        error = frame_read(area, v->load, v->load_features);
     if (!error) error = set(v, area, xstate_size());
     free(area);
     v->load = 0;
@@ -96,10 +106,28 @@ int xstate_get(struct vcpu *seen, void *area) {
     return error;
 }
 
+/* Whether an XRSTOR of it raises no exception (SDM vol. 1, 13.8). */
+static bool is_valid(const uint8_t *area) {
+    uint64_t header[8];
+    uint32_t mxcsr;
+    memcpy(header, area + XSAVE_HEADER, sizeof header);
+    memcpy(&mxcsr, area + 24, sizeof mxcsr);
+    for (int i = 1; i < 8; i++)
+        if (header[i]) return false;
+    return !(header[0] & ~xstate_features()) && !(mxcsr >> 16);
+}
+
 int xstate_set(struct vcpu *seen, const void *area, size_t size) {
     struct kvm_vcpu *v = (struct kvm_vcpu *)seen;
+    uint8_t *to = (uint8_t *)v->scratch + AREA_AT;
     v->load = 0;
-    return set(v, area, size);
+    if (size > xstate_size()) size = xstate_size();
+    if (!flavour_dear_calls() || size < XSAVE_LEGACY || xstate_size() > GUEST_PAGE - AREA_AT || !is_valid(area))
+        return set(v, area, size);
+    memcpy(to, area, size);
+    memset(to + size, 0, xstate_size() - size);
+    v->load = scratch_at(v, AREA_AT), v->load_features = xstate_features();
+    return 0;
 }
 
 /* ---- by the guest's CPU ---- */
@@ -132,7 +160,7 @@ void xstate_enter(struct kvm_vcpu *v) {
         uint64_t way[] = {r->rax, r->rdx, r->rcx, r->rip, USER_CS, r->rflags, r->rsp, USER_DS};
         v->after_load = *r;
         memcpy(v->scratch, way, sizeof way);
-        r->rsp = SCRATCH + (uint64_t)v->index * GUEST_PAGE;
+        r->rsp = scratch_at(v, 0);
         r->rcx = v->load;
         r->rax = (uint32_t)v->load_features;
         r->rdx = v->load_features >> 32;
