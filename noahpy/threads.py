@@ -41,6 +41,7 @@ class Threads:
         self.leader_status: int | None = None  # after its exit, while others live
         self.survivor: Task | None = None  # during an execve: all others end
         self._tasks = {leader}
+        self._first = True  # no other thread has begun
         self._baton = allocate_lock()  # what a leader waits for that has nothing more to run
         self._baton.acquire()
         self._inherited: Callable[[Task], None]  # what whoever releases the baton leaves
@@ -79,7 +80,8 @@ class Threads:
         task.signals = kvm.Signals()
         task.tid = task.host.gettid()
         number = task.tid.to_bytes(4, "little")
-        if self.alone():  # with its first thread, the host's C library has taken this signal for itself
+        if self._first:  # with which the host's C library has taken this signal for itself
+            self._first = False
             set_action(task, _SIGSETXID, task.group.actions[_SIGSETXID])
         for flag, address in ((CLONE_PARENT_SETTID, args.parent_tid), (CLONE_CHILD_SETTID, args.child_tid)):
             if args.flags & flag:
