@@ -19,15 +19,16 @@ def flavour(request: pytest.FixtureRequest) -> str:
     request.getfixturevalue(request.param)
     if request.param == "sim":
         return "Unicorn"
-    report = subprocess.run([*noahpy_command(), "doctor", "--json"], capture_output=True, check=True)
+    doctor = [*noahpy_command(), "doctor", "--json"]
+    report = subprocess.run(doctor, env=Engine("kvm").environment(), capture_output=True, check=True)
     return json.loads(report.stdout)["engine"]["flavour"]
 
 
 @pytest.fixture
-def shaped(flavour: str, native: Engine) -> Callable[..., Result]:
+def shaped(flavour: str) -> Callable[..., Result]:
     """`shaped(model, *argv)`: a program on such a CPU."""
-    engine = "sim" if flavour == "Unicorn" else "kvm"
-    return lambda model, *argv: native.run([*noahpy_command(), "--engine", engine, "--cpu", model, *argv])
+    engine = Engine("sim" if flavour == "Unicorn" else "kvm")
+    return lambda model, *argv: engine.run(["--cpu", model, *argv])
 
 
 @pytest.fixture
