@@ -104,8 +104,8 @@ def filter_calls(network: bool) -> None:
 
 def _is_alone() -> bool:
     with open("/proc/self/uid_map", "rb") as file:
-        inside, _, count = file.read().split()[:3]
-    return (inside, count) == (b"0", b"1")
+        inside, _, count, *others = file.read().split()
+    return (inside, count, others) == (b"0", b"1", [])
 
 
 def _program(network: bool, alone: bool) -> list[bytes]:
