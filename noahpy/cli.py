@@ -108,6 +108,7 @@ _KEPT = {
     "--script": "script",
     "--inject-each": "each",
 }
+_ONCE = ("--script", "--inject-each")  # of the others the last one counts
 _SAID = {
     "--count-instructions": ("counts", True),
     "--trace": ("trace", True),
@@ -147,6 +148,8 @@ class Options:
         """Take over an option. CannotRun: its value is none."""
         if value and value not in CHOICES.get(option, (value,)):
             raise _usage(f"{option} is {', '.join(CHOICES[option])}, not '{value}'")
+        if option in _ONCE and getattr(self, _KEPT[option]):
+            raise _usage(f"{option} is given twice")
         if option in _KEPT:
             setattr(self, _KEPT[option], value)
         elif option in _SAID:

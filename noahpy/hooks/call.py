@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _M64 = (1 << 64) - 1
 _REGISTERS: dict[str, int] = {name.lower(): place for name, place in vars(x86_64).items() if name[0] == "R" and name.isalnum()}
+_LONGEST = 1e9  # s, of a delay
 _DECODERS: dict[str, Callable[[int], int]] = {}
 
 
@@ -144,7 +145,7 @@ class Call:
         self.task = task
         self.number = number
         self.name = NAMES.get(number, str(number))
-        self.result = result
+        self._result = result
         self.is_made = result is not None
         self.waits = 0.0  # s, before the call or before its end
         call = declared.get(number)
@@ -154,12 +155,25 @@ class Call:
         self._used = 0  # bytes of the place for what is set
 
     @property
+    def result(self) -> int | None:
+        """None before the call, then what it has given; to set it is to answer."""
+        return self._result
+
+    @result.setter
+    def result(self, value: int | None) -> None:
+        if not isinstance(value, int | None):
+            raise TypeError(f"the result of {self.name} is a number, not {value!r}")
+        self._result = value
+
+    @property
     def error(self) -> str:
         """The result's errno by name, or an empty string."""
         return errnos.name(-self.result) if self.result is not None and -4096 < self.result < 0 else ""
 
     def delay(self, seconds: float) -> None:
         """Have the guest's thread wait, before the call or after it; hooks go on."""
+        if not 0 <= seconds <= _LONGEST:
+            raise ValueError(f"{self.name} waits for {seconds} s: from 0 to {_LONGEST:g} it can")
         self.waits += seconds
 
     def __getitem__(self, name: str) -> Any:

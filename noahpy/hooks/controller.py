@@ -6,6 +6,7 @@ import marshal
 import os
 import socket
 import sys
+from select import poll
 from selectors import EVENT_READ, DefaultSelector
 from signal import SIGKILL
 from struct import Struct
@@ -48,6 +49,7 @@ class Controller:
         self._declared = Declarations(lazy=False)
         self._living: set[int] = set()  # processes that are to tell of their end
         self.first: Task  # of the first process
+        self._asking: Thread | None = None  # waits while a hook is asked
         self._ended = False
 
     def begin(self) -> Mapping[str, object]:
@@ -67,6 +69,13 @@ class Controller:
         self.close()
         with self._lock:
             self._end(self.first)
+
+    def look_around(self) -> None:
+        """End the hook that is being asked, if the thread that waits for it is gone. To be called from within: by a signal."""
+        thread, self._asking = self._asking, None
+        if thread and thread.is_gone():
+            raise Gone
+        self._asking = thread
 
     def close(self) -> None:
         """Let go of what is left."""
@@ -137,8 +146,11 @@ class Controller:
                 thread.task.program = os.fsdecode(message[1:])
                 return
             with self._lock:
+                self._asking = thread
                 self._serve_thread(thread, message)
+                self._asking = None
         except Gone:
+            self._asking = None
             self._selector.unregister(thread.socket)
             thread.socket.close()
 
@@ -212,6 +224,12 @@ class Thread:
             raise Gone
         return message
 
+    def is_gone(self) -> bool:
+        """Whether nobody is at the other end."""
+        ends = poll()
+        ends.register(self.socket, 0)
+        return bool(ends.poll(0))
+
     def say(self, what: bytes, a: int = 0, b: int = 0, data: bytes = b"") -> None:
         """Send it a message."""
         try:
@@ -243,8 +261,9 @@ def complain(hook: Callable[[Any], object], what: Call | Event, error: BaseExcep
     """One line: the place in the hook, the call, the error."""
     from traceback import extract_tb
 
-    frames = extract_tb(error.__traceback__)[1:]
-    own = [frame for frame in frames if frame.filename == hook.__code__.co_filename] if hasattr(hook, "__code__") else frames
-    place = f"{own[-1].filename}:{own[-1].lineno}" if own else repr(hook)
+    places = [(frame.filename, frame.lineno) for frame in extract_tb(error.__traceback__)[1:]]
+    if code := getattr(hook, "__code__", None):
+        places = [(code.co_filename, code.co_firstlineno), *(place for place in places if place[0] == code.co_filename)]
+    place = ":".join(map(str, places[-1])) if places else repr(hook)
     text = str(error).split("\n")[0]
     print(f"noahpy: {place}: {what}: {type(error).__name__}{': ' if text else ''}{text}", file=sys.stderr, flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 
@@ -14,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .vm import VM
 
+_LOOK_AROUND = 0.5  # s
 _NAME = "noahpy_script"  # what the file finds as its __name__
 
 
@@ -44,6 +46,8 @@ def _work(path: str, place: str, announce: socket.socket, out: int) -> None:
         announce.send(wire.refusal(error))
         return
     controller = Controller(vm.hooks, vm.lock, announce)
+    signal.signal(signal.SIGALRM, lambda *_: controller.look_around())  # Ctrl-C reaches the program, not this process
+    signal.setitimer(signal.ITIMER_REAL, _LOOK_AROUND, _LOOK_AROUND)
     if "pid" in controller.begin():
         controller.serve()
     sys.stdout.flush()
@@ -63,6 +67,8 @@ def _load(path: str) -> VM:
             exec(compile(file.read(), path, "exec"), vars(module))  # noqa: S102  what the user asks for
     except BaseException as error:  # sys.exit() too
         raise CannotRun(f"--script {_where(path, error)}") from error
+    if not vm.hooks:
+        raise CannotRun(f"--script {path} registers nothing with noahpy.vm")
     return vm
 
 

@@ -39,6 +39,9 @@ class Hooks:
         self._before: dict[int, list[Callable[[Call], object]]] = {}
         self._after: dict[int, list[Callable[[Call], object]]] = {}
 
+    def __bool__(self) -> bool:
+        return bool(self._before or self._after or self.events)
+
     def add(self, numbers: set[int], hook: Callable[[Call], object], *, after: bool) -> None:
         """Ask `hook` about these calls, behind those that there are."""
         table = self._after if after else self._before
@@ -120,11 +123,14 @@ class VM:
         `root` is what --root takes; the streams are as subprocess.Popen takes them. CannotRun: it can't be run. Hooks that
         are registered later are for programs that are started later.
         """
+        if isinstance(argv, str | bytes):
+            raise TypeError(f"argv is a list of words, not {argv!r}")
         options = self.options if root is None else (*self.options, f"--root={os.fspath(root)}")
         theirs, ours = wire.pair()
         with theirs:
             command = [sys.executable, "-E", "-c", _START.format(theirs.fileno()), *options, "--", *argv]
             program = Program(command, env=env, cwd=cwd, stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=[theirs.fileno()])
+        program.args = argv  # what errors tell
         controller = Controller(self.hooks, self.lock, ours)
         first = controller.begin()
         if "pid" not in first:
@@ -149,6 +155,8 @@ class VM:
         TimeoutExpired: it was killed after `timeout` seconds, with all that it had started.
         """
         if input is not None:
+            if "stdin" in how:
+                raise ValueError("input and stdin are both given")
             how["stdin"] = PIPE
         if capture_output:
             how["stdout"] = how["stderr"] = PIPE

@@ -26,6 +26,30 @@ def test_a_hook_that_fails_kills(vm, calls, capfd):
     assert line == f"noahpy: {__file__}:{number}: getppid(): KeyError: 'something'\n"
 
 
+@pytest.mark.parametrize(
+    ("wish", "why"),
+    [
+        ("call.result = 'x'", "TypeError: the result of getppid is a number, not 'x'"),
+        ("call.delay(-1)", "ValueError: getppid waits for -1 s: from 0 to 1e\\+09 it can"),
+        ("call.delay(float('nan'))", "ValueError: getppid waits for nan s: from 0 to 1e\\+09 it can"),
+    ],
+)
+def test_a_wish_that_cannot_be_is_an_error_of_the_hook(vm, calls, capfd, wish, why):
+    vm.on("getppid")(lambda call: exec(wish, {"call": call}))
+    assert vm.run([calls, "parent"]).returncode == 125
+    assert re.fullmatch(rf"noahpy: {__file__}:\d+: getppid\(\): {why}\n", capfd.readouterr().err)
+
+
+def test_a_hook_that_cannot_be_called_has_a_place(vm, calls, capfd):
+    @vm.on("getppid")
+    def takes_nothing():
+        pass
+
+    assert vm.run([calls, "parent"]).returncode == 125
+    place = f"{__file__}:{takes_nothing.__code__.co_firstlineno}"
+    assert capfd.readouterr().err.startswith(f"noahpy: {place}: getppid(): TypeError: ")
+
+
 def test_a_hook_that_fails_kills_the_tree(vm, calls, capfd):
     children = []
 
@@ -81,6 +105,10 @@ def test_what_cannot_be_run(vm, capfd):
         vm.start([])
     with pytest.raises(noahpy.CannotRun, match=r"^unknown option --nonsense"):
         noahpy.VM("--nonsense").start(["true"])
+    with pytest.raises(TypeError, match="argv is a list of words, not 'ls -l'"):
+        vm.start("ls -l")
+    with pytest.raises(ValueError, match="input and stdin"):
+        vm.run(["cat"], input=b"x", stdin=noahpy.DEVNULL)
     assert capfd.readouterr() == ("", "")
 
 
@@ -133,8 +161,10 @@ def test_changes_that_cannot_be(vm, told):
 def test_time_out_kills_all(vm, calls, tmp_path):
     pids = []
     vm.on("getppid")(lambda call: call.task.program == calls and pids.append(call.task.pid))
-    with pytest.raises(subprocess.TimeoutExpired):
-        vm.run(["sh", "-c", f"{calls} parent; sleep 98.7654 & {calls} parent; sleep 98.7654"], timeout=3)
+    argv = ["sh", "-c", f"{calls} parent; sleep 98.7654 & {calls} parent; sleep 98.7654"]
+    with pytest.raises(subprocess.TimeoutExpired) as caught:
+        vm.run(argv, timeout=3)
+    assert caught.value.cmd == argv
     assert len(pids) == 2, pids
     group = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
     assert "sleep 98.7654\n" not in group

@@ -75,6 +75,7 @@ def test_hooks_have_the_directory_the_output_and_neighbours(run, tmp_path, calls
         ("\nx = (", "hooks.py:2: SyntaxError: '(' was never closed"),
         ("import noahpy\nnoahpy.vm.on('opneat')", "hooks.py:2: UnknownName: there is no system call 'opneat': openat?"),
         ("import sys\n\nsys.exit('why')", "hooks.py:3: SystemExit: why"),
+        ("import noahpy\nnoahpy.VM().on('read')(print)", "hooks.py registers nothing with noahpy.vm"),
     ],
 )  # fmt: skip
 def test_a_script_that_is_no_good(run, tmp_path, script, why):
@@ -88,6 +89,10 @@ def test_no_script(options, tmp_path):
     assert (result.returncode, result.stderr) == (125, "noahpy: --script none.py: No such file or directory\n")
 
 
+def test_two_scripts(run):
+    assert run(NAMES, "--script", "hooks.py", "true") == (125, "", "noahpy: --script is given twice; see noahpy --help\n")
+
+
 def test_an_error_in_a_hook(run, calls):
     script = 'from noahpy import vm\nvm.on_error = "{}"\n@vm.on("getppid")\ndef f(call):\n    call.nonsense()\n'
     line = "noahpy: hooks.py:5: getppid(): AttributeError: 'Call' object has no attribute 'nonsense'\n"
@@ -95,6 +100,18 @@ def test_an_error_in_a_hook(run, calls):
     status, out, errors = run(script.format("continue"), calls, "parent", "write=x")
     assert (status, errors) == (0, line)
     assert re.fullmatch(r"parent \d+\nx\n", out)
+
+
+@pytest.mark.parametrize("forever", ["while True: pass", "time.sleep(1000)"])
+def test_a_hook_ends_with_the_program_that_waits_for_it(options, calls, tmp_path, forever):
+    script = 'import time\nfrom noahpy import vm\n@vm.on("getppid")\ndef f(call):\n    print("asked")\n    '
+    (tmp_path / "hooks.py").write_text(f'{script}{forever}\n@vm.event("end")\ndef g(event):\n    print("end")\n')
+    command = [*noahpy_command(), *options, "--script", "hooks.py", calls, "parent"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as program:
+        assert program.stdout.readline() == "asked\n"
+        program.terminate()
+        assert program.communicate(timeout=30) == ("end\n", None)
+        assert program.returncode == -signal.SIGTERM
 
 
 def test_nothing_stays_behind(run, calls):
