@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 # Class of calls -> the modules that declare them, or the type of an argument that they have.
 _CLASSES: dict[str, tuple[str, ...] | type[types.Arg]] = {
     "file": types.Path,
+    "files": types.Path,
     "desc": types.Fd,
     "network": ("socket",),
     "net": ("socket",),

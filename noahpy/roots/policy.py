@@ -71,6 +71,10 @@ class Policy:
         """CannotRun where they contradict each other, or name what is not there."""
         if self.overlay and self.read_only:
             raise CannotRun("--overlay keeps changes, --read-only allows none: choose one")
+        if self.overlay and not self.root:
+            raise CannotRun(
+                "--overlay needs --root: over this machine's own tree, in which others are mounted, Linux lays none"
+            )
         if len(self.hostname) > _HOST_NAME_MAX:
             raise CannotRun(f"--hostname: a name has at most {_HOST_NAME_MAX} letters")
         targets = [bind.target for bind in self.binds]
@@ -85,6 +89,14 @@ class Policy:
             _must_be_there("--bind", bind.source)
         if self.overlay not in ("", MEMORY) and not os.path.isdir(self.overlay):
             raise CannotRun(f"--overlay {self.overlay}: there is no such folder: mkdir it, or say --overlay {MEMORY}")
+        if self.overlay not in ("", MEMORY) and _lies_in(self.overlay, self.root):
+            raise CannotRun(
+                f"--overlay {self.overlay} lies in the tree itself: choose another folder, or say --overlay {MEMORY}"
+            )
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    return f"{os.path.realpath(path)}/".startswith(f"{os.path.realpath(folder).rstrip('/')}/")
 
 
 def _must_be_there(option: str, path: str) -> int:

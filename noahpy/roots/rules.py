@@ -32,10 +32,11 @@ _RENAMING = callset.numbers("chroot,pivot_root,mount,move_mount,open_tree,fsmoun
 class Rule:
     """One --allow or --deny: calls, a pattern of paths ("": whatever they are about), and what becomes of the call."""
 
-    __slots__ = ("calls", "matches", "allows", "kills")
+    __slots__ = ("text", "calls", "matches", "allows", "kills")
 
     def __init__(self, option: str, text: str) -> None:
         """CannotRun: it is wrong."""
+        self.text = text
         names, _, pattern = text.removesuffix("=kill").partition(":")
         self.allows = option == "--allow"
         self.kills = text.endswith("=kill")
@@ -64,6 +65,9 @@ class Rules(Instrument):
     """The first rule that decides about a call does; a call that none decides about is allowed."""
 
     def __init__(self, rules: list[Rule]) -> None:
+        """CannotRun: the last one says nothing."""
+        if rules[-1].allows:
+            raise CannotRun(f"--allow {rules[-1].text} says nothing behind all --deny: the first that fits a call decides")
         self._rules = rules
         self._guards = any(rule.matches for rule in rules)
         self.calls = set().union(*(rule.calls for rule in rules), _RENAMING if self._guards else ())

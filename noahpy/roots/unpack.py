@@ -58,7 +58,7 @@ def _unpack(tree: int, archive: str, tell: int) -> NoReturn:
     except Broken as error:
         why = str(error)
     except (tarfile.TarError, EOFError, KeyError, zlib.error, lzma.LZMAError) as error:
-        why = f"a broken archive: {str(error).splitlines()[0] if str(error) else 'it ends too early'}"
+        why = f"a broken archive: {str(error).splitlines()[0].rstrip(':') if str(error) else 'it ends too early'}"
     except OSError as error:
         why = error.strerror or f"a broken archive: {error}"
         why = f"{os.fsdecode(error.filename)}: {why}" if error.filename else why

@@ -44,6 +44,11 @@ _DOORS = frozenset(
     sysfs tracefs""".split()  # noqa: SIM905
 )
 
+_NO_OVERLAY = {
+    ELOOP: "the tree lies in it: choose another folder",
+    EINVAL: "something is mounted in the tree, or the folder's file system can't keep what an overlay changes",
+}
+
 
 class Failed(Exception):
     """The tree can't be made: one line why."""
@@ -151,9 +156,7 @@ def _overlaid(name: str, changes: int) -> int:
     try:
         return new_mount("overlay", **options)
     except OSError as error:
-        why = error.strerror
-        if error.errno == ELOOP:
-            why = "it lies in the tree itself: choose a folder of another file system, or --overlay memory"
+        why = _NO_OVERLAY.get(error.errno or 0, error.strerror)
         raise Failed(f"--overlay {name}: {why}") from None
 
 

@@ -176,7 +176,7 @@ def broken(place: Path, image: Path) -> dict[str, tuple[Path, str]]:
     whole = gzip.compress(packed(image.parent / "tree", place / "whole.tar").read_bytes())
     files = {
         "empty": (b"", "a broken archive"),
-        "text": (b"this is no archive\n" * 1000, "a broken archive"),
+        "text": (b"this is no archive\n" * 1000, "a broken archive: file could not be opened successfully\n"),
         "cut": (whole[: len(whole) // 2], "a broken archive"),
         "changed": (whole[:3000] + bytes(64) + whole[3064:], "a broken archive"),
         "zstd": (b"\x28\xb5\x2f\xfd" + bytes(100), "compressed by zstd"),

@@ -80,7 +80,7 @@ def test_the_first_rule_that_fits_decides(guest: Engine, folder: Path) -> None:
     script = "cat kept/secret; cat other; (echo x >kept/secret) 2>/dev/null; echo $?"
     said = {
         ("--allow", f"openat:{folder}/kept/secret", "--deny", f"openat:{folder}/*"): b"secret\n0\n",
-        ("--deny", f"openat:{kept}", "--allow", f"openat:{folder}/kept/secret"): b"other\n2\n",
+        ("--deny", f"openat:{kept}", "--allow", f"openat:{folder}/*", "--deny", f"openat:{folder}/*"): b"other\n2\n",
         ("--deny", f"openat:{folder}/other"): b"secret\n0\n",
     }
     for options, expected in said.items():
@@ -115,6 +115,11 @@ def test_what_would_rename_everything(guest: Engine, folder: Path) -> None:
         (["--deny", "opena"], "--deny opena: there is no system call 'opena': openat?"),
         (["--deny", "socket:/x"], "--deny socket:/x: socket is about no file, so there is no path to look at"),
         (["--deny", "openat:x"], "--deny openat:x: a pattern is of whole paths, such as openat:/etc/*"),
+        (["--allow", "openat"], "--allow openat says nothing behind all --deny: the first that fits a call decides"),
+        (
+            ["--deny", "openat:/etc/*", "--allow", "openat:/etc/passwd"],
+            "--allow openat:/etc/passwd says nothing behind all --deny: the first that fits a call decides",
+        ),
         (["--allow", "openat=kill"], "--allow openat=kill: what is allowed does not kill"),
     ],
 )

@@ -239,6 +239,10 @@ def test_the_hosts_own_tree(noahpy: Noahpy, place: Path) -> None:
         (["--read-only", "--bind", "/tmp:/none"], "there is no /none in the tree, and --read-only makes none: make it first"),
         (["--overlay", "memory", "--read-only"], "--overlay keeps changes, --read-only allows none: choose one"),
         (["--overlay", "/nowhere"], "--overlay /nowhere: there is no such folder: mkdir it, or say --overlay memory"),
+        (
+            ["--overlay", "{tree}/etc"],
+            "--overlay {tree}/etc lies in the tree itself: choose another folder, or say --overlay memory",
+        ),
         (["--hostname", "x" * 65], "--hostname: a name has at most 64 letters"),
         (["--hostname", "a", "--hostname", "b"], "--hostname is given twice: 'a' and 'b'"),
         (["--root="], "--root needs a value"),
@@ -247,8 +251,21 @@ def test_the_hosts_own_tree(noahpy: Noahpy, place: Path) -> None:
 def test_bad_input(options: list[str], says: str, noahpy: Noahpy, tree: Path) -> None:
     before = snapshot(tree)
     root = [] if "--root" in " ".join(options) else ["--root", str(tree)]
-    assert noahpy.run([*root, *options, "true"]) == Result(125, b"", f"noahpy: {says}\n".encode())
+    argv = [*root, *(option.replace("{tree}", str(tree)) for option in options), "true"]
+    assert noahpy.run(argv) == Result(125, b"", f"noahpy: {says}\n".replace("{tree}", str(tree)).encode())
     assert snapshot(tree) == before
+
+
+@ONCE
+def test_trees_that_no_overlay_can_be_laid_over(noahpy: Noahpy, tree: Path) -> None:
+    says = "over this machine's own tree, in which others are mounted, Linux lays none"
+    assert noahpy.run(["--overlay", "memory", "true"]).stderr.decode() == f"noahpy: --overlay needs --root: {says}\n"
+    outer = noahpy.within(
+        ["unshare", "--map-root-user", "--mount", "sh", "-c", f'mount --bind /etc {tree}/etc; exec "$@"', "sh"]
+    )
+    says = "something is mounted in the tree, or the folder's file system can't keep what an overlay changes"
+    result = outer.run(["--root", tree, "--overlay", "memory", "true"])
+    assert result == Result(125, b"", f"noahpy: --overlay memory: {says}\n".encode())
 
 
 def test_a_host_without_user_namespaces(noahpy: Noahpy, tree: Path) -> None:

@@ -134,6 +134,8 @@ def test_path_is_searched_as_by_execvp(tmp_path, monkeypatch):
         (["--no-fast"], "which program?"),
         (["--foo", "x"], "unknown option --foo"),
         (["--no-fast=1", "x"], "unknown option --no-fast=1"),
+        (["--strce", "x"], "unknown option --strce: --strace?"),
+        (["--noaslr", "x"], "unknown option --noaslr: --no-aslr?"),
         (["-x"], "unknown option -x"),
         (["-hx"], "unknown option -x"),
         (["-E"], "-E needs VAR=VALUE"),
