@@ -18,25 +18,19 @@ _SLOWEST = 5  # calls whose latencies are shown
 
 def main(path: str, picture: str) -> int:
     """Print it, or draw it in the file `picture` (SVG or PNG by its name)."""
-    processes = _read(path)
-    if picture:
-        _draw(processes, picture)
-        return 0
-    shown = [tree(processes), table(processes), *(latencies(call) for call in sums(processes)[:_SLOWEST])]
-    sys.stdout.write("\n".join(shown))
-    return 0
-
-
-def _read(path: str) -> list[dict[str, Any]]:
     try:
         with open(path, encoding="utf-8") as file:
             processes: list[dict[str, Any]] = json.load(file)["processes"]
-        [process["calls"] for process in processes]
+        shown = [tree(processes), table(processes), *(latencies(call) for call in sums(processes)[:_SLOWEST])]
     except OSError as error:
         raise CannotRun(f"{path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise CannotRun(f"{path} is not what --count -o FILE writes") from error
-    return processes
+    if picture:
+        _draw(processes, picture)
+    else:
+        sys.stdout.write("\n".join(shown))
+    return 0
 
 
 def _draw(processes: list[dict[str, Any]], path: str) -> None:
@@ -58,7 +52,8 @@ def _draw(processes: list[dict[str, Any]], path: str) -> None:
     for call in calls[-_SLOWEST:]:
         spread.stairs(call.histogram, [2**i for i in range(len(call.histogram) + 1)], label=call.name)
     spread.set(title="latencies", xscale="log", yscale="log", xlabel="ns", ylabel="calls")
-    spread.legend()
+    if calls:
+        spread.legend()
     ends = [process["end"] or max(p["end"] or p["start"] for p in processes) for process in processes]
     names = [f"{process['pid']} {process['program'].rpartition('/')[2]}" for process in processes]
     lives = [end - process["start"] for process, end in zip(processes, ends, strict=True)]

@@ -98,17 +98,21 @@ def test_report(report: Callable[..., Result], counted: Counted, tmp_path: Path)
     text = report(tmp_path / "counts").stdout.decode()
     assert "  /usr/bin/true" in text
     assert " total" in text
-    for picture, start in (("x.svg", b"<?xml"), ("x.png", b"\x89PNG")):
-        assert report(tmp_path / "counts", tmp_path / picture) == (0, b"", b"")
-        assert (tmp_path / picture).read_bytes().startswith(start)
+    for what in ("all", "none"):
+        counted(["true"], "-e", f"trace={what}")
+        for picture, start in (("x.svg", b"<?xml"), ("x.png", b"\x89PNG")):
+            assert report(tmp_path / "counts", tmp_path / picture) == (0, b"", b"")
+            assert (tmp_path / picture).read_bytes().startswith(start)
 
 
 def test_what_cannot_be_drawn(report: Callable[..., Result], counted: Counted, tmp_path: Path) -> None:
     counted(["true"])
     (tmp_path / "text").write_text("no JSON")
+    (tmp_path / "other").write_text('{"processes": [{"calls": {"read": {"C": 5}}}]}')
     for args, says in (
         (["/nowhere"], "/nowhere: No such file or directory"),
         ([tmp_path / "text"], f"{tmp_path}/text is not what --count -o FILE writes"),
+        ([tmp_path / "other"], f"{tmp_path}/other is not what --count -o FILE writes"),
         ([tmp_path / "counts", "x.pdf"], "x.pdf: pictures are .svg or .png"),
         ([tmp_path / "counts", "/nowhere/x.svg"], "/nowhere/x.svg: No such file or directory"),
         ([], "report needs the FILE of --count -o FILE, and perhaps a PICTURE.svg or .png to draw; see noahpy --help"),
