@@ -29,13 +29,13 @@ Parts = list[tuple[int, bytes]]  # number of an argument, and what it points to
 
 
 class Record:
-    """What has happened in a thread. `value` and `when` are as in native/api.h."""
+    """What has happened in a thread: bytes of `raw` from `at` on. `value` and `when` are as in native/api.h."""
 
-    __slots__ = ("kind", "served", "pid", "tid", "when", "value", "content")
+    __slots__ = ("size", "kind", "served", "pid", "tid", "when", "value", "content")
 
-    def __init__(self, raw: bytes) -> None:
-        _, self.kind, self.served, _, self.pid, self.tid, self.when, self.value = _RECORD.unpack_from(raw)
-        self.content = raw[_RECORD.size :]
+    def __init__(self, raw: bytes, at: int = 0) -> None:
+        self.size, self.kind, self.served, _, self.pid, self.tid, self.when, self.value = _RECORD.unpack_from(raw, at)
+        self.content = raw[at + _RECORD.size : at + self.size]
 
     @classmethod
     def at(cls, when: int) -> Record:
@@ -77,19 +77,17 @@ class Lane:
     def take(self, before: int) -> Iterator[Record]:
         """The records from before that time; their places are free from then on."""
         written, read, _ = self.positions
-        while read < written:
-            raw = self._read(read, _RECORD.size)
-            size, when = _RECORD.unpack(raw)[0], _RECORD.unpack(raw)[6]
-            if when > before:
+        first = read % _SIZE
+        raw = bytes(self.data[first : first + written - read])
+        raw += bytes(self.data[: written - read - len(raw)])
+        at = 0
+        while at < len(raw):
+            record = Record(raw, at)
+            if record.when > before:
                 break
-            yield Record(self._read(read, size))
-            read += size
-        self.positions[1] = read
-
-    def _read(self, position: int, size: int) -> bytes:
-        at = position % _SIZE
-        raw = bytes(self.data[at : at + size])
-        return raw + bytes(self.data[: size - len(raw)]) if len(raw) < size else raw
+            yield record
+            at += record.size
+        self.positions[1] = read + at
 
 
 class Ring:
