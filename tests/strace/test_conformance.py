@@ -47,6 +47,7 @@ def check(traces: Callable[..., tuple[str, str]], argv: list[str | Path]) -> Non
             break
     assert not unlisted.differences, "\n".join(unlisted.differences)
     result = compare(expected, found)
+    print(f"{result.equal} of {result.all} lines are strace's")
     assert result.equal >= LEAST * result.all > 0
 
 
