@@ -13,17 +13,28 @@ if TYPE_CHECKING:
 # Class of calls -> the modules that declare them, or the type of an argument that they have.
 _CLASSES: dict[str, tuple[str, ...] | type[types.Arg]] = {
     "file": types.Path,
-    "files": types.Path,
     "desc": types.Fd,
     "network": ("socket",),
-    "net": ("socket",),
     "process": ("lifecycle",),
     "memory": ("mem",),
     "signal": ("signal",),
     "ipc": ("ipc",),
-    "clock": ("time",),
     "time": ("time",),
+    "clock": (),
 }
+# What strace(1) counts among them besides.
+_BESIDES = {
+    "file": "fsconfig getcwd quotactl uselib",
+    "desc": """bpf creat epoll_create epoll_create1 eventfd eventfd2 fanotify_init fsopen inotify_init inotify_init1
+    io_uring_enter io_uring_register io_uring_setup landlock_create_ruleset memfd_create memfd_secret mq_open
+    open pidfd_open pipe pipe2 poll ppoll process_madvise pselect6 select timerfd_create userfaultfd""",
+    "network": "getpmsg putpmsg sendfile",
+    "process": "exit exit_group kill pidfd_send_signal rt_sigqueueinfo rt_tgsigqueueinfo tgkill tkill",
+    "memory": "io_destroy io_setup io_uring_register shmat shmdt",
+    "signal": "io_uring_enter pidfd_send_signal signalfd signalfd4",
+    "clock": "adjtimex clock_adjtime clock_getres clock_gettime clock_settime gettimeofday settimeofday time",
+}
+_ALIASES = {"files": "file", "net": "network"}
 _MOST = 0xFFFFFFFF  # the largest number of a call
 
 
@@ -57,7 +68,7 @@ def _named(word: str) -> set[str]:
         return set()
     if word.startswith("/"):
         return _matching(word[1:])
-    if word.startswith("%") or (word in _CLASSES and word not in CALLS):
+    if word.startswith("%") or (word in {**_CLASSES, **_ALIASES} and word not in CALLS):
         return _class(word.removeprefix("%"))
     name = word.removeprefix("?")  # which may be missing
     if name in CALLS:
@@ -66,11 +77,13 @@ def _named(word: str) -> set[str]:
 
 
 def _class(name: str) -> set[str]:
-    wanted = _CLASSES.get(name) or _unknown(name, _CLASSES, "class of system calls")
+    name = _ALIASES.get(name, name)
+    wanted = _CLASSES[name] if name in _CLASSES else _unknown(name, _CLASSES, "class of system calls")
+    besides = set(_BESIDES.get(name, "").split())
     if isinstance(wanted, type):
-        return {call.name for call in CALLS.values() if any(issubclass(kind, wanted) for _, kind in call.parameters)}
+        return besides | {call.name for call in CALLS.values() if any(issubclass(kind, wanted) for _, kind in call.parameters)}
     modules = tuple(f"linux_abi.syscalls.{module}" for module in wanted)
-    return {call.name for call in CALLS.values() if call.function.__module__ in modules}
+    return besides | {call.name for call in CALLS.values() if call.function.__module__ in modules}
 
 
 def _matching(pattern: str) -> set[str]:

@@ -119,7 +119,7 @@ def _folder(controller: str) -> tuple[str, str, bool]:
     if controller in groups:
         own = _mounted(controller, groups[controller])
         return own, own, True
-    own = _mounted("", groups[""])
+    own = _mounted("", groups.get("", "none"))
     parent = os.path.dirname(own) if os.path.basename(own) == _ASIDE else own
     _lend(parent, controller)
     aside = os.path.join(parent, _ASIDE)

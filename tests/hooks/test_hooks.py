@@ -6,6 +6,7 @@ import pytest
 
 import noahpy
 from linux_abi.uapi.structs import Utsname
+from linux_abi.uapi.x86_64 import NUMBERS
 
 
 def test_an_answer_instead_of_the_call(vm, told):
@@ -220,3 +221,21 @@ def test_a_signal_makes_no_hook_run_twice(vm, told):
 
     assert told("storm=500") == ["storm 500 disturbed"]
     assert len(calls) == 500
+
+
+FAMILIES = {
+    "files": "openat",
+    "network": "connect",
+    "process": "execve",
+    "memory": "mmap",
+    "signal": "rt_sigaction",
+    "time": "alarm",
+}
+
+
+@pytest.mark.parametrize(("family", "call"), FAMILIES.items())
+def test_families(family, call):
+    vm = noahpy.VM()
+    vm.on(f"%{family}")(print)
+    assert vm.hooks.of(NUMBERS[call], after=False) == [print]
+    assert vm.hooks.of(NUMBERS["getpriority"], after=False) == []

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from linux_abi import callset
 from tests.conftest import ROOT, Engine
 from tests.strace.lines import compare
 
@@ -73,3 +76,12 @@ def test_client(traces: Callable[..., tuple[str, str]]) -> None:
 
 def test_signals(traces: Callable[..., tuple[str, str]], compile_c: Callable[..., Path]) -> None:
     check(traces, [compile_c(HERE / "signals.c")])
+
+
+@pytest.mark.parametrize("name", ["file", "desc", "network", "process", "memory", "signal", "ipc", "clock"])
+def test_classes_have_all_that_they_have_in_strace(name: str, compile_c: Callable[..., Path], tmp_path: Path) -> None:
+    out = tmp_path / "lines"
+    subprocess.run(["strace", "-o", out, "-e", f"trace=%{name}", compile_c(HERE / "every_call.c", "-static")], check=True)
+    theirs = {call for call in re.findall(r"^(\w+)\(", out.read_text(), re.MULTILINE) if not call.startswith("syscall_0x")}
+    assert len(theirs) > 5
+    assert theirs - callset.names(f"%{name}") == set()
