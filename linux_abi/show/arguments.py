@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 _O_TMPFILE = 0o20000000
 _M32 = 0xFFFFFFFF
 _MOST_STRINGS = 32
+_DELETED = " (deleted)"  # proc_pid_fd(5)
 _PATH_MAX = 4096
 
 
@@ -158,7 +159,10 @@ def _fd(seen: Seen, i: int, kind: Any) -> str:
 
 def link(seen: Seen, i: int) -> str:
     """Where a descriptor leads, if that was asked for."""
-    return f"<{quoted(seen.links[i], _PATH_MAX)[0][1:-1]}>" if i in seen.links else ""
+    if i not in seen.links:
+        return ""
+    path = quoted(seen.links[i], _PATH_MAX)[0][1:-1]
+    return f"<{path.removesuffix(_DELETED)}>{_DELETED.strip() if path.endswith(_DELETED) else ''}"
 
 
 @_shows(types.Signal)

@@ -143,7 +143,7 @@ def test_json(traced: Callable[..., Result], guest: Engine) -> None:
     assert all(r["pid"] == r["tid"] == records[0]["pid"] for r in records)
 
 
-def test_options(traced: Callable[..., Result]) -> None:
+def test_options(traced: Callable[..., Result], tmp_path: Path) -> None:
     def lines(*options: str) -> list[str]:
         return traced(list(options), ["cat", "/etc/passwd"]).stderr.decode().splitlines()
 
@@ -153,6 +153,8 @@ def test_options(traced: Callable[..., Result]) -> None:
     (first, *_) = lines("-rT", "-tt", "-e", "close")
     assert re.fullmatch(r" +0\.000000 \d\d:\d\d:\d\d\.\d{6} close\(3\) += 0 <\d+\.\d{6}>", first)
     assert "read(3</etc/passwd>, " in "\n".join(lines("-y"))
+    gone = traced(["-y", "-e", "write"], ["sh", "-c", f"exec >{tmp_path}/x; rm {tmp_path}/x; echo"]).stderr.decode()
+    assert f'write(1<{tmp_path}/x>(deleted), "\\n", 1)' in gone
     names = {line.split("(")[0] for line in lines("-e", "!/^[^e]", "-e", "status=successful") if "(" in line}
     assert names == {"execve"}
 
