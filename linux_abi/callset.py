@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 # Class of calls -> the modules that declare them, or the type of an argument that they have.
-_CLASSES: dict[str, tuple[str, ...] | type[types.Arg]] = {
+CLASSES: dict[str, tuple[str, ...] | type[types.Arg]] = {
     "file": types.Path,
     "desc": types.Fd,
     "network": ("socket",),
@@ -68,7 +68,7 @@ def _named(word: str) -> set[str]:
         return set()
     if word.startswith("/"):
         return _matching(word[1:])
-    if word.startswith("%") or (word in {**_CLASSES, **_ALIASES} and word not in CALLS):
+    if word.startswith("%") or (word in {**CLASSES, **_ALIASES} and word not in CALLS):
         return _class(word.removeprefix("%"))
     name = word.removeprefix("?")  # which may be missing
     if name in CALLS:
@@ -78,7 +78,7 @@ def _named(word: str) -> set[str]:
 
 def _class(name: str) -> set[str]:
     name = _ALIASES.get(name, name)
-    wanted = _CLASSES[name] if name in _CLASSES else _unknown(name, _CLASSES, "class of system calls")
+    wanted = CLASSES[name] if name in CLASSES else _unknown(name, CLASSES, "class of system calls")
     besides = set(_BESIDES.get(name, "").split())
     if isinstance(wanted, type):
         return besides | {call.name for call in CALLS.values() if any(issubclass(kind, wanted) for _, kind in call.parameters)}

@@ -5,7 +5,12 @@ python3 -m noahpy.manual > docs/noahpy.1
 
 from __future__ import annotations
 
+import re
+
+from linux_abi import callset
+
 from .cli import COMMANDS, OPTIONS, PAGES
+from .inject import fault
 
 _HEAD = """\
 .\\" Generated from noahpy/cli.py by `make gen`.
@@ -37,6 +42,30 @@ _TITLES = {
     "roots": "A tree of its own, and limits",
     "hooks": "Changing system calls",
 }
+_SETS = """\
+.SH SETS OF CALLS
+.BR trace= ", " \\-\\-inject ", " \\-\\-deny
+and the like take names and numbers of system calls with commas between, classes, regular expressions
+.RB ( /^open ),
+.BR all " and " none ;
+with
+.B !
+before all of it the others are meant. The classes:
+"""
+_FAULTS = """\
+.SH FAULTS
+.B \\-\\-inject
+takes a set of calls and, each behind a colon, what is to happen to them, as in
+.BR write:error=ENOSPC:when=3+ .
+"""
+_EXAMPLES = (
+    ("noahpy --strace -e trace=%file -o trace make", "which files a build asks for"),
+    ("noahpy --count -o counts ./server; noahpy report counts counts.svg", "how long its calls take"),
+    ("noahpy --script hooks.py ./a.out", "Python in charge of its calls"),
+    ("noahpy --inject-each=write:error=ENOSPC ./backup", "what it does on a full disk"),
+    ("noahpy --read-only --no-network --bind out:/mnt ./untrusted", "this machine's files, none to be changed"),
+    ("noahpy --root debian.tar --overlay changes bash", "another system's tree, and what is changed in it"),
+)
 _TAIL = """\
 .SH EXIT STATUS
 That of PROGRAM, or death by the signal that ended it. Else
@@ -78,6 +107,10 @@ def page() -> str:
         sections += [f".SS {_TITLES[name]}\n", *[_option(*row) for row in options]]
     sections.append(".SH COMMANDS\n")
     sections += [f".TP\n\\fB{name}\\fR \\fI{_plain(args)}\\fR\n{_plain(what)}\n" for name, args, what in COMMANDS]
+    sections += [_SETS, _plain(", ".join(f"%{name}" for name in callset.CLASSES)), ".\n", _FAULTS]
+    faults = re.findall(r"^\| (`.*?) \| (.*?) \|$", (fault.__doc__ or "").replace("µs", "us"), re.MULTILINE)
+    sections += [f".TP\n\\fB{_plain(words.replace('`', ''))}\\fR\n{_plain(what.replace('`', ''))}\n" for words, what in faults]
+    sections += [".SH EXAMPLES\n", *[f".TP\n.B {_plain(command)}\n{_plain(what)}\n" for command, what in _EXAMPLES]]
     return "".join([*sections, _TAIL])
 
 

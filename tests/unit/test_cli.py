@@ -10,10 +10,12 @@ import types
 
 import pytest
 
+from linux_abi import callset
 from linux_abi.errors import LinuxError
 from noahpy import cli, manual
 from noahpy.compat.command import SUITES
 from noahpy.errors import CannotRun
+from noahpy.inject import fault
 from tests.conftest import ROOT
 
 
@@ -199,6 +201,8 @@ def test_manual_page_names_everything():
     told = page.replace("\\-", "-")
     assert all(form in told for row in cli.ALL_OPTIONS for form in row)
     assert all(word in told for row in cli.COMMANDS for word in row)
+    assert all(f"%{name}" in told for name in callset.CLASSES)
+    assert all(f"{word}=" in told for word in fault._READERS)
 
 
 def test_help_fits_a_screen_and_names_everything(capsys):
