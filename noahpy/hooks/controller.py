@@ -10,6 +10,7 @@ from select import poll
 from selectors import EVENT_READ, DefaultSelector
 from signal import SIGKILL
 from struct import Struct
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from linux_abi.syscall import Declarations
@@ -197,6 +198,7 @@ class Controller:
 
     def _ask(self, hook: Callable[[Any], object], what: Call | Event) -> None:
         """Call the hook. HookFailed: it has, and the guest is to die of that."""
+        self._hooks.asking = get_ident()
         try:
             hook(what)
         except (Errno, Gone):
@@ -205,6 +207,8 @@ class Controller:
             complain(hook, what, error)
             if self._hooks.kills:
                 raise HookFailed from error
+        finally:
+            self._hooks.asking = 0
 
 
 class Thread:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from threading import Lock, Thread
+from threading import Lock, Thread, get_ident
 from typing import TYPE_CHECKING, Any, Literal
 
 from linux_abi import callset
@@ -35,6 +35,7 @@ class Hooks:
 
     def __init__(self) -> None:
         self.kills = True  # a hook that fails ends the guest
+        self.asking = 0  # the thread in which one of them runs
         self.events: dict[str, list[Callable[[Event], object]]] = {}
         self._before: dict[int, list[Callable[[Call], object]]] = {}
         self._after: dict[int, list[Callable[[Call], object]]] = {}
@@ -125,6 +126,8 @@ class VM:
         """
         if isinstance(argv, str | bytes):
             raise TypeError(f"argv is a list of words, not {argv!r}")
+        if self.hooks.asking == get_ident():
+            raise RuntimeError("a hook can start programs in another VM, not in the one that waits for it")
         options = self.options if root is None else (*self.options, f"--root={os.fspath(root)}")
         theirs, ours = wire.pair()
         with theirs:

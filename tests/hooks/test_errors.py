@@ -40,6 +40,19 @@ def test_a_wish_that_cannot_be_is_an_error_of_the_hook(vm, calls, capfd, wish, w
     assert re.fullmatch(rf"noahpy: {__file__}:\d+: getppid\(\): {why}\n", capfd.readouterr().err)
 
 
+def test_a_hook_that_would_wait_for_itself(vm, options, calls):
+    said = []
+
+    @vm.on("getppid")
+    def run(call):
+        said.append(noahpy.VM(*options).run(["echo", "other"], capture_output=True).stdout)
+        with pytest.raises(RuntimeError, match="in another VM, not in the one that waits for it"):
+            vm.run(["echo", "same"], timeout=10)
+
+    assert vm.run([calls, "parent"], stdout=noahpy.DEVNULL).returncode == 0
+    assert said == [b"other\n"]
+
+
 def test_a_hook_that_cannot_be_called_has_a_place(vm, calls, capfd):
     @vm.on("getppid")
     def takes_nothing():
