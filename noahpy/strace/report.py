@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _SLOWEST = 5  # calls whose latencies are shown
+_LONGEST = 24  # processes that have room in a picture
 
 
 def main(path: str, picture: str) -> int:
@@ -54,11 +55,14 @@ def _draw(processes: list[dict[str, Any]], path: str) -> None:
     spread.set(title="latencies", xscale="log", yscale="log", xlabel="ns", ylabel="calls")
     if calls:
         spread.legend()
-    ends = [process["end"] or max(p["end"] or p["start"] for p in processes) for process in processes]
-    names = [f"{process['pid']} {process['program'].rpartition('/')[2]}" for process in processes]
-    lives = [end - process["start"] for process, end in zip(processes, ends, strict=True)]
-    lifetimes.barh(range(len(processes)), lives, left=[process["start"] for process in processes])
-    lifetimes.set(title="processes", xlabel="seconds", yticks=range(len(processes)), yticklabels=names)
+    last = max((process["end"] or process["start"] for process in processes), default=0)
+    lives = [(process["start"], (process["end"] or last) - process["start"]) for process in processes]
+    longest = sorted(sorted(range(len(processes)), key=lambda i: -lives[i][1])[:_LONGEST])
+    names = [f"{processes[i]['pid']} {processes[i]['program'].rpartition('/')[2]}" for i in longest]
+    rows = range(len(longest))
+    lifetimes.barh(rows, [lives[i][1] for i in longest], left=[lives[i][0] for i in longest])
+    title = f"the {len(longest)} longest of {len(processes)} processes" if len(longest) < len(processes) else "processes"
+    lifetimes.set(title=title, xlabel="seconds", yticks=rows, yticklabels=names)
     lifetimes.invert_yaxis()
     parts = {name: sum(process[name] for process in processes) for name in ("guest", "vmm", "host")}
     served = {f"served in {place}": sum(call.calls[place] for call in sums(processes)) for place in PLACES}

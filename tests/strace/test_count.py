@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -103,6 +104,15 @@ def test_report(report: Callable[..., Result], counted: Counted, tmp_path: Path)
         for picture, start in (("x.svg", b"<?xml"), ("x.png", b"\x89PNG")):
             assert report(tmp_path / "counts", tmp_path / picture) == (0, b"", b"")
             assert (tmp_path / picture).read_bytes().startswith(start)
+
+
+def test_a_picture_has_room_for_the_longest_processes(report: Callable[..., Result], tmp_path: Path) -> None:
+    process = {"parent": 0, "state": "exit 0", "guest": 0, "vmm": 0, "host": 0, "exits": {}, "calls": {}}
+    many = [{**process, "pid": i, "program": f"/program-{i}", "start": 0, "end": i + 1} for i in range(100)]
+    (tmp_path / "counts").write_text(json.dumps({"processes": many}))
+    assert report(tmp_path / "counts", tmp_path / "x.svg") == (0, b"", b"")
+    told = set(re.findall(r"program-(\d+)", (tmp_path / "x.svg").read_text()))
+    assert told == {str(i) for i in range(76, 100)}
 
 
 def test_what_cannot_be_drawn(report: Callable[..., Result], counted: Counted, tmp_path: Path) -> None:
