@@ -43,7 +43,12 @@ DEAR = (
 COMPILERS = "gcc", "musl-gcc"
 COMPILED = "tests/guest", "tests/conformance/test_conformance.py::test_vectors"
 CONFORMANCE = "tests/conformance/test_conformance.py"
-TESTS = "tests/guest", "tests/engine", *(f"{CONFORMANCE}::test_{name}" for name in ("busybox", "python", "vectors"))
+TESTS = (
+    "tests/guest",
+    "tests/engine",
+    "tests/roots/test_limits.py",  # control groups are of version 2 there
+    *(f"{CONFORMANCE}::test_{name}" for name in ("busybox", "python", "vectors")),
+)
 TWICE = f"{CONFORMANCE}::test_busybox[kvm-busybox", f"{CONFORMANCE}::test_python[kvm-tests"  # one program in there
 # Fast ones that together fork, exec, pipe, sort, seek, map and signal much; no two of a kind.
 BUSYBOX = (
@@ -113,7 +118,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--machine", dest="machines", action="append", type=_machine, metavar="MODEL:CPUS", help="default: four"
     )
-    parser.add_argument("-k", dest="wanted", default="kvm", metavar="EXPRESSION", help="which tests, as pytest takes it")
+    parser.add_argument(
+        "-k", dest="wanted", default="(kvm or test_limits)", metavar="EXPRESSION", help="which tests, as pytest takes it"
+    )
     parser.add_argument("--no-busybox", dest="busybox", action="store_const", const=(), default=BUSYBOX)
     parser.add_argument("--quick", action="store_true", help="what all machines run, on two of them")
     parser.add_argument("--timeout", type=float, default=HOUR, metavar="SECONDS", help="for one machine (default: an hour)")

@@ -21,7 +21,7 @@ KERNEL = "linux-image-amd64"
 ROOT = (
     "python3", "python3-cffi-backend", "python3-psutil", "python3-pytest", "python3-pytest-timeout",
     "base-files", "base-passwd", "bash", "bsdextrautils", "busybox-static", "bzip2", "coreutils", "dash", "diffutils",
-    "e2fsprogs", "findutils", "gawk", "grep", "gzip", "musl", "procps", "sed", "tar", "util-linux", "xz-utils", "zip",
+    "e2fsprogs", "findutils", "gawk", "grep", "gzip", "mount", "musl", "procps", "sed", "tar", "util-linux", "xz-utils", "zip",
 )  # fmt: skip
 MODULES = "virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "9pnet_virtio", "9p", "overlay", "kvm-amd"
 
