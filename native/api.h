@@ -375,7 +375,8 @@ int measure(int what, int ledger, int ask, int answer, int trace);
 /* ---- Watching: records of system calls (watch.c, docs/tracing.md) ------------------------------------------------------ */
 
 enum { RECORD_BORN, RECORD_BEGIN, RECORD_END, RECORD_SIGNAL, RECORD_ACTION, RECORD_THREAD_ENDED, RECORD_ENDED };
-enum { SERVED_C, SERVED_PYTHON, SERVED_GUEST, SERVED_PLACES };
+/* INJECTED: of records, a call that a hook or a fault has answered. */
+enum { SERVED_C, SERVED_PYTHON, SERVED_GUEST, SERVED_PLACES, SERVED_INJECTED };
 enum { LANES = 1024, LANE_SIZE = 1 << 18, RECORD_MAX = 1 << 16 };
 /* What has happened in a thread. After it: of a call's beginning its six arguments, of a signal its siginfo; then the parts. */
 struct watch_record {
@@ -420,6 +421,7 @@ struct watch_item {
 /* Records from now on, in the file `ring`; a byte to `wake` wakes the clerk. Takes the descriptors over. 0 or negative errno. */
 int watch(int ring, int wake);
 int watch_call(int number, const struct watch_item *items, unsigned count); /* this one; -1: those that Linux does not know */
+void watch_injected(void); /* the result of this thread's call is not Linux's */
 enum { COUNT_PROCESSES = 1 << 15, COUNT_CALLS = 512, COUNT_BUCKETS = 40, COUNT_EXITS = 8 };
 /* Of one call, where it is served in one place: how often, how long, and how often in [2^i, 2^(i+1)) ns. */
 struct count_call {

@@ -40,6 +40,7 @@ static __thread __attribute__((tls_model("initial-exec"))) struct {
     const struct vcpu *cpu;
     int tid;
     int64_t number;
+    bool injected;
     uint64_t arguments[ARGUMENTS], rip;
 } mine_ = {.number = -1};
 
@@ -287,6 +288,7 @@ static void begin(const struct vcpu *v) {
     const uint64_t arguments[] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
     mine_.cpu = v;
     mine_.number = number;
+    mine_.injected = false;
     mine_.rip = r->rip;
     memcpy(mine_.arguments, arguments, sizeof arguments);
     memcpy(draft(RECORD_BEGIN, 0, number, sizeof arguments), arguments, sizeof arguments);
@@ -299,11 +301,13 @@ static void begin(const struct vcpu *v) {
 }
 
 static void end(int64_t result, int served) {
-    draft(RECORD_END, served, (uint64_t)result, 0);
+    draft(RECORD_END, mine_.injected ? SERVED_INJECTED : served, (uint64_t)result, 0);
     if (result >= 0 || result == -EINTR) take(WATCH_END, result); /* the time that a sleep has left */
     mine_.number = -1;
     publish();
 }
+
+void watch_injected(void) { mine_.injected = true; }
 
 void watch_enter(void) {
     if (count_on()) count_enter();

@@ -5,6 +5,7 @@ from __future__ import annotations
 from linux_abi.uapi.errno import ERESTARTSYS
 from linux_abi.uapi.x86_64 import ARGUMENT_REGISTERS, NUMBERS, RAX, RIP, RSP
 
+from ._native import lib
 from .instrument import Instrument
 
 TYPE_CHECKING = False
@@ -93,7 +94,10 @@ class Once(Instrument):
                 if result == -ERESTARTSYS:  # a signal comes first, then the call is made again
                     thread.next[place] = answer
                     return result
-            return self.after(task, number, answer, result)
+            told = self.after(task, number, answer, result)
+            if answer.result is not None or told != result:
+                lib.watch_injected()
+            return told
 
         return asking  # type: ignore[return-value]
 

@@ -207,7 +207,8 @@ class Lines:
             written, line = "", f"{self._prefix(task, end.when)}<... {told.name} resumed>"
         line += told.after + " "
         took = f" <{_seconds(end.when - begin.when)}>" if self.options.durations else ""
-        self.write(f"{line.ljust(_COLUMN)}= {told.result}{took}\n"[len(written) :])
+        injected = " (INJECTED)" if end.served == lib.SERVED_INJECTED else ""
+        self.write(f"{line.ljust(_COLUMN)}= {told.result}{injected}{took}\n"[len(written) :])
 
     def _tell(self, begin: Record, end: Record | None, result: int | None, interrupted: bool) -> Told:
         key = begin.value, begin.content, end and end.content, result, interrupted

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _SECOND = 1_000_000_000
 _ERRORS = 4096
+_SERVED = {lib.SERVED_C: "C", lib.SERVED_PYTHON: "Python", lib.SERVED_INJECTED: "injected"}
 
 
 class Records(Lines):
@@ -32,7 +33,7 @@ class Records(Lines):
         if result is not None:
             if -_ERRORS < result < 0:
                 what["error"] = ERRNO.get(-result, str(-result))
-            what["served"] = "C" if end.served == lib.SERVED_C else "Python"
+            what["served"] = _SERVED[end.served]
         self._write(task, begin.when, {**what, "seconds": (end.when - begin.when) / _SECOND})
 
     def _named(self, call: Shown | None, seen: Seen) -> dict[str, str]:

@@ -131,9 +131,10 @@ def holds(pid: str, path: Path) -> bool:
         return False
 
 
-def test_json(traced: Callable[..., Result], guest: Engine) -> None:
-    result = Engine.run(guest, ["-q", "--strace=json", "-e", "openat,exit_group", "sh", "-c", "exit 3 </nowhere"])
-    records = [json.loads(line) for line in result.stderr.splitlines() if line[:1] == b"{"]
+def test_json(guest: Engine, tmp_path: Path) -> None:
+    out = tmp_path / "lines"  # the shell's words may come amid a line of stderr
+    Engine.run(guest, ["-q", "--strace=json", "-o", out, "-e", "openat,exit_group", "sh", "-c", "exit 3 </nowhere"])
+    records = [json.loads(line) for line in out.read_text().splitlines()]
     failed = next(r for r in records if r.get("error"))
     assert (failed["call"], failed["result"], failed["error"]) == ("openat", -2, "ENOENT")
     assert failed["arguments"]["pathname"] == '"/nowhere"' or failed["arguments"]["dirfd"] == "AT_FDCWD"
@@ -141,6 +142,20 @@ def test_json(traced: Callable[..., Result], guest: Engine) -> None:
     assert records[-2]["result"] is None
     assert records[-1]["end"] == "exited with 2"
     assert all(r["pid"] == r["tid"] == records[0]["pid"] for r in records)
+
+
+def test_what_is_injected(traced: Callable[..., Result], tmp_path: Path) -> None:
+    options = ["--inject=write:error=ENOSPC:when=2", "-e", "trace=write"]
+    out = tmp_path / "lines"  # the shell's words may come amid a line of stderr
+    traced([*options, "-T", "-o", str(out)], ["sh", "-c", "echo a; echo b"])
+    lines = [line.split(maxsplit=1)[1] for line in out.read_text().splitlines()]
+    assert re.fullmatch(r'write\(1, "a\\n", 2\) += 2 <\S+>', lines[0])
+    assert re.fullmatch(r'write\(1, "b\\n", 2\) += -1 ENOSPC \(No space left on device\) \(INJECTED\) <\S+>', lines[1])
+    script = "from noahpy import vm\n@vm.on('getppid', after=True)\ndef f(call):\n    call.result = 7\n"
+    (tmp_path / "hooks.py").write_text(script)
+    result = traced(["--strace=json", "-e", "getppid", "--script", str(tmp_path / "hooks.py")], ["sh", "-c", "true"])
+    record = json.loads(result.stderr.splitlines()[0])
+    assert (record["result"], record["served"]) == (7, "injected")
 
 
 def test_options(traced: Callable[..., Result], tmp_path: Path) -> None:
