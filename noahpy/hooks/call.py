@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from linux_abi import types
+from linux_abi.show.arguments import size_of
 from linux_abi.show.calls import NAMES
 from linux_abi.syscall import Declarations
 from linux_abi.uapi import errno as errnos
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _M64 = (1 << 64) - 1
 _REGISTERS: dict[str, int] = {name.lower(): place for name, place in vars(x86_64).items() if name[0] == "R" and name.isalnum()}
+_IOV_MAX, _FD_SETSIZE = 1024, 1 << 16
+_WRITTEN = (types.OutBuf, types.Out, types.OutArray, types.OutStr, types.OutSockAddr, types.OutCpuSet)
 _LONGEST = 1e9  # s, of a delay
 _DECODERS: dict[str, Callable[[int], int]] = {}
 
@@ -133,9 +136,10 @@ class Call:
     """A system call of the guest's, before or after it is made.
 
     `call["pathname"]` is an argument by the name that its manual page has. Numbers are ints, flags know their names; of what an
-    address leads to: paths and strings are str, buffers bytes, structs tuples with named fields. None is what can't be read, or
-    is not there yet. Before the call, each can be set: numbers, and str, bytes and structs, for which there is a place of their
-    own in the guest. What the call writes (a buffer, a struct) can be set at any time. `call.args` has the bare numbers.
+    address leads to: paths and strings are str, buffers bytes, structs tuples with named fields, arrays and sets of descriptors
+    lists. None is what can't be read, or is not there yet. Before the call, each can be set: numbers, and str, bytes, structs
+    and lists of strings, for which there is a place of their own in the guest. What the call writes (a buffer, a struct) can be
+    set at any time. `call.args` has the bare numbers.
 
     `result` is None before the call, then what it has given, a negative errno for an error. To set it is to answer: before the
     call, in its stead.
@@ -193,23 +197,49 @@ class Call:
         memory = self.task.memory
         if issubclass(kind, types.Path | types.Str):
             return os.fsdecode(memory.read_cstr(address))
+        if issubclass(kind, types.Strings):
+            return [os.fsdecode(memory.read_cstr(string, wire.PIECE)) for string in self._pointers(address)]
         if issubclass(kind, types.InBuf):
             return memory.read(address, self.args.after(name))
         if issubclass(kind, types.IoVec):
-            return list(Iovec.iter_unpack(memory.read(address, min(self.args.after(name), 1024) * Iovec.size)))
-        if issubclass(kind, types.OutBuf | types.Out) and not self.is_made:
+            return _array(Iovec, memory.read(address, min(self.args.after(name), _IOV_MAX) * Iovec.size))
+        if issubclass(kind, types.FdSet):
+            bits = int.from_bytes(memory.read(address, (max(0, min(self.args["nfds"], _FD_SETSIZE)) + 7) // 8), "little")
+            return [fd for fd in range(bits.bit_length()) if bits >> fd & 1]
+        if issubclass(kind, types.FutexAddress):
+            return address
+        if issubclass(kind, _WRITTEN) and not self.is_made:
             return None
+        result = max(0, self.result or 0)
+        if issubclass(kind, types.OutStr):
+            return os.fsdecode(memory.read_cstr(address))
+        if issubclass(kind, types.OutSockAddr):
+            size = int.from_bytes(memory.read(self.args.after(name), 4), "little")
+            return memory.read(address, min(size, wire.PIECE))
+        if issubclass(kind, types.OutCpuSet):
+            return memory.read(address, result)
         if issubclass(kind, types.OutBuf):
-            return memory.read(address, max(0, min(self.result or 0, self.args.after(name))))
+            return memory.read(address, min(result, self.args.after(name)))
         what = kind.of  # type: ignore[attr-defined]
-        if issubclass(what, Struct):
-            return what.unpack(memory.read(address, what.size))
-        return int.from_bytes(memory.read(address, _size(what)), "little", signed=True)
+        if issubclass(kind, types.InOutArray | types.OutArray):
+            count = self.args.after(name) if issubclass(kind, types.InOutArray) else result
+            return _array(what, memory.read(address, count * size_of(what)))
+        return _array(what, memory.read(address, size_of(what)))[0]
+
+    def _pointers(self, address: int) -> Iterator[int]:
+        """The elements of an array that a NULL ends."""
+        while pointer := int.from_bytes(self.task.memory.read(address, 8), "little"):
+            yield pointer
+            address += 8
 
     def __setitem__(self, name: str, value: Any) -> None:
         kind = self.types[self.args.known(name)]
         if isinstance(value, int):
             self._change(name, value)
+            return
+        if issubclass(kind, types.Strings):
+            places = [self._place(os.fsencode(string) + b"\0") for string in value]
+            self._change(name, self._place(b"".join(place.to_bytes(8, "little") for place in (*places, 0))))
             return
         data = os.fsencode(value) if isinstance(value, str | os.PathLike) else bytes(value)
         if issubclass(kind, types.Path | types.Str):
@@ -311,6 +341,9 @@ class Arguments:
         return len(self._names)
 
 
-def _size(what: type) -> int:
-    """Bytes of a number that an address leads to."""
-    return 8 if issubclass(what, types.Long | types.ULong) else 4
+def _array(what: type, data: bytes) -> list[Any]:
+    """The structs or numbers that an address leads to."""
+    if issubclass(what, Struct):
+        return list(what.iter_unpack(data))
+    size = size_of(what)
+    return [int.from_bytes(data[at : at + size], "little", signed=True) for at in range(0, len(data), size)]

@@ -270,4 +270,8 @@ def complain(hook: Callable[[Any], object], what: Call | Event, error: BaseExcep
         places = [(code.co_filename, code.co_firstlineno), *(place for place in places if place[0] == code.co_filename)]
     place = ":".join(map(str, places[-1])) if places else repr(hook)
     text = str(error).split("\n")[0]
-    print(f"noahpy: {place}: {what}: {type(error).__name__}{': ' if text else ''}{text}", file=sys.stderr, flush=True)
+    try:
+        told = str(what)
+    except Exception:  # its thread is gone
+        told = what.name
+    print(f"noahpy: {place}: {told}: {type(error).__name__}{': ' if text else ''}{text}", file=sys.stderr, flush=True)

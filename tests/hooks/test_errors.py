@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -38,6 +39,18 @@ def test_a_wish_that_cannot_be_is_an_error_of_the_hook(vm, calls, capfd, wish, w
     vm.on("getppid")(lambda call: exec(wish, {"call": call}))
     assert vm.run([calls, "parent"]).returncode == 125
     assert re.fullmatch(rf"noahpy: {__file__}:\d+: getppid\(\): {why}\n", capfd.readouterr().err)
+
+
+def test_a_hook_that_fails_when_its_thread_is_gone(vm, capfd):
+    @vm.on("write")
+    def fail(call):
+        os.kill(call.task.host_pid, signal.SIGKILL)
+        raise KeyError
+
+    assert vm.run(["echo", "x"]).returncode == -signal.SIGKILL
+    while not (line := capfd.readouterr().err):
+        time.sleep(0.01)
+    assert re.fullmatch(rf"noahpy: {__file__}:\d+: write(\(.*\))?: KeyError\n", line)
 
 
 def test_a_hook_that_would_wait_for_itself(vm, options, calls):
@@ -174,13 +187,14 @@ def test_changes_that_cannot_be(vm, told):
 def test_time_out_kills_all(vm, calls, tmp_path):
     pids = []
     vm.on("getppid")(lambda call: call.task.program == calls and pids.append(call.task.pid))
-    argv = ["sh", "-c", f"{calls} parent; sleep 98.7654 & {calls} parent; sleep 98.7654"]
+    sleep = f"sleep 98.{os.getpid()}"  # nobody else's
+    argv = ["sh", "-c", f"{calls} parent; {sleep} & {calls} parent; {sleep}"]
     with pytest.raises(subprocess.TimeoutExpired) as caught:
         vm.run(argv, timeout=3)
     assert caught.value.cmd == argv
     assert len(pids) == 2, pids
     group = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
-    assert "sleep 98.7654\n" not in group
+    assert f"{sleep}\n" not in group
 
 
 def test_streams(vm, tmp_path):

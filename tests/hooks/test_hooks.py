@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import socket
+import sys
+
 import pytest
 
 import noahpy
+from linux_abi.syscall import Declarations
 from linux_abi.uapi.structs import Utsname
 from linux_abi.uapi.x86_64 import NUMBERS
+from noahpy.hooks import wire
+from noahpy.hooks.call import Call, Task
 
 
 def test_an_answer_instead_of_the_call(vm, told):
@@ -221,6 +227,51 @@ def test_a_signal_makes_no_hook_run_twice(vm, told):
 
     assert told("storm=500") == ["storm 500 disturbed"]
     assert len(calls) == 500
+
+
+def test_arrays(vm, calls):
+    seen = {}
+
+    @vm.on("execve")
+    def change(call):
+        if call["argv"][-1] == "parent":
+            seen["argv"] = call["argv"]
+            call["argv"] = [calls, "write=x"]
+
+    @vm.on("poll", "select", "pselect6", "getcwd", "getsockname", after=True)
+    def look(call):
+        arguments = {"poll": "fds", "getcwd": "buf", "getsockname": "addr"}
+        seen[call.name] = call[arguments.get(call.name, "readfds")]
+        repr(call)
+
+    script = (
+        "import os, select, socket; p = select.poll(); p.register(1, 4); p.register(2, 4); p.poll();"
+        "select.select([1, 2], [], [], 0);"
+        f"os.getcwd(); s = socket.socket(); s.bind(('127.0.0.1', 0)); s.getsockname(); os.execv({calls!r}, ['a', 'parent'])"
+    )
+    result = vm.run([sys.executable, "-I", "-c", script], capture_output=True, cwd="/usr", timeout=60)
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"x\n", b"")
+    assert seen["argv"] == ["a", "parent"]
+    assert [(poll.fd, poll.events) for poll in seen["poll"]] == [(1, 4), (2, 4)]
+    assert seen.get("select", seen.get("pselect6")) == []
+    assert seen["getcwd"] == "/usr"
+    assert seen["getsockname"][:2] == socket.AF_INET.to_bytes(2, sys.byteorder)
+
+
+class Nothing:
+    """A thread whose memory holds zeros."""
+
+    def ask(self, what, a=0, b=0, data=b""):
+        return bytes(b if what == wire.READ else 8 if what == wire.PLACE else 0)
+
+
+@pytest.mark.parametrize("result", [None, 0, 3, -9])
+@pytest.mark.parametrize("word", [0, 1, 4096])
+def test_every_call_can_be_told(word, result):
+    declared = Declarations(lazy=False)
+    task = Task(Nothing(), {"pid": 1, "tid": 1, "host_pid": 1, "parent": 0, "program": b"x"})
+    told = [str(Call(task, number, [word] * 6, result, declared)) for number in range(512)]
+    assert len(set(told)) > 400
 
 
 FAMILIES = {
