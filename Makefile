@@ -101,8 +101,9 @@ clean: ## remove what was built
 $(VENV)/base: always
 	@.ci/venv $(PYTHON) $(VENV)
 
-$(VENV)/built: $(VENV)/base $(NATIVE) native/build.py pyproject.toml noahpy/bin/noahpy
+$(VENV)/built: $(VENV)/base $(NATIVE) native/build.py pyproject.toml noahpy/bin/noahpy docs/noahpy.1
 	$(PIP) --no-build-isolation $(EDITABLE) .
+	@mkdir -p $(VENV)/share/man/man1 && cp docs/noahpy.1 $(VENV)/share/man/man1 # which an editable installation leaves out
 	@touch $@
 
 $(VENV)/tests: $(VENV)/built tests/packages.txt tests/requirements.txt .cache/busybox-static
