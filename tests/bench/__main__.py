@@ -13,12 +13,14 @@ import os
 import platform
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from tests.bench import report
@@ -80,7 +82,7 @@ def served(server: list[str], place: str, client: list[str], per_second: str) ->
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "nginx.conf").write_text(NGINX.replace("FOLDER", folder))
             (Path(folder) / "index.html").write_text("hello\n")
-            process = subprocess.Popen([*command, *server], cwd=folder, stdout=-3, stderr=-3)
+            process = subprocess.Popen([*command, *server], cwd=folder, stdout=-3, stderr=-3, start_new_session=True)
             try:
                 patience = time.monotonic() + READY
                 while not (Path(folder) / place).exists():
@@ -89,11 +91,11 @@ def served(server: list[str], place: str, client: list[str], per_second: str) ->
                     time.sleep(0.01)
                 report = subprocess.run(client, cwd=folder, check=True, capture_output=True, text=True, timeout=300).stdout
             finally:
-                process.terminate()
+                end_group(process.pid, signal.SIGTERM)  # strace(1) by itself would leave the server behind
                 try:
                     process.wait(READY)
                 except subprocess.TimeoutExpired:
-                    process.kill()
+                    end_group(process.pid, signal.SIGKILL)
         return 1e9 / float(re.findall(per_second, report)[-1])
 
     return measure
@@ -141,6 +143,11 @@ def benchmarks(program: Path) -> dict[str, Callable[[list[str]], float]]:
         "start: static program": outside(program, "nothing"),
         "start: python -S -c pass": outside(python, "-S", "-c", "pass"),
     }
+
+
+def end_group(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError):  # it may have ended by itself
+        os.killpg(pid, number)
 
 
 def measure(chosen: dict[str, Callable[[list[str]], float]], rounds: int) -> Samples:
