@@ -150,9 +150,13 @@ def end_group(pid: int, number: int) -> None:
         os.killpg(pid, number)
 
 
-def measure(chosen: dict[str, Callable[[list[str]], float]], rounds: int) -> Samples:
+def measure(chosen: dict[str, Callable[[list[str]], float]], rounds: int) -> tuple[Samples, dict[str, list[float]]]:
+    """Samples of what is chosen, and of the floors."""
     samples: Samples = {name: {} for name in chosen}
+    floors: dict[str, list[float]] = {}
     for number in range(rounds):
+        for what, nanoseconds in floor().items():
+            floors.setdefault(what, []).append(nanoseconds)
         for name, once in chosen.items():
             for engine, command in engines().items():
                 progress(f"round {number + 1} of {rounds}: {name}, {engine}")
@@ -162,19 +166,27 @@ def measure(chosen: dict[str, Callable[[list[str]], float]], rounds: int) -> Sam
                     if engine == "native":
                         raise
     progress("")
-    return samples
+    return samples, floors
 
 
-def floors(rounds: int) -> dict[str, float]:
-    """What no VMM could be faster than here (floor.c): medians in nanoseconds; nothing where there is no KVM."""
+def floor() -> dict[str, float]:
+    """What no VMM could be faster than here (floor.c), in nanoseconds; nothing where there is no KVM."""
     program = build("floor")
-    found: dict[str, list[float]] = {}
-    for what in ("exit", "call", "fork") * rounds:
+    found = {}
+    for what in ("exit", "fork", "call"):
         result = subprocess.run([program, what], capture_output=True, text=True, timeout=60)
         if result.returncode:
             return {}
-        found.setdefault(what, []).append(float(result.stdout))
-    return {what: statistics.median(values) for what, values in found.items()}
+        found[what] = float(result.stdout)
+    return found
+
+
+def over_floor(samples: Samples, floors: dict[str, list[float]], engine: str) -> float | None:
+    """How much longer getppid(2) takes than a bare exit by SYSCALL: the median of the rounds' differences, nanoseconds."""
+    took = samples.get("getppid", {}).get(engine)
+    if not took or not floors:
+        return None
+    return statistics.median(took - least for took, least in zip(took, floors["call"], strict=True))
 
 
 def progress(text: str) -> None:
@@ -217,16 +229,14 @@ def main() -> int:
     if unknown := sorted(set(options.names) - set(known)):
         parser.error(f"there is no {', '.join(unknown)}; there are: {', '.join(known)}")
     load = [os.getloadavg()[0]]
-    samples = measure(
+    samples, floors = measure(
         {name: once for name, once in known.items() if not options.names or name in options.names}, options.rounds
     )
     print("\n".join(table(samples)))
     if (over := start_over_python(samples)) is not None:
         print(f"\nnoahpy's start of a static program takes {in_unit(over)} more than python -S -c pass takes natively.")
-    floor = floors(options.rounds)
-    if floor:
-        print(f"\n{report.floors(floor)}")
-    run = {
+    over_floors = {name: over for name in ("noahpy", "no-fast") if (over := over_floor(samples, floors, name)) is not None}
+    run: report.Run = {
         "cpu": cpu(),
         "cpus": os.cpu_count(),
         "kernel": platform.release(),
@@ -235,9 +245,12 @@ def main() -> int:
         "load": [*load, os.getloadavg()[0]],
         "rounds": options.rounds,
         "unit": "ns",
-        "floors": floor,
-        "medians": {name: {e: statistics.median(v) for e, v in row.items()} for name, row in samples.items()},
+        "floors": {what: statistics.median(values) for what, values in floors.items()},
+        "over_floor": over_floors,
+        "medians": {name: {e: statistics.median(v) for e, v in row.items() if v} for name, row in samples.items()},
     }
+    if floors:
+        print(f"\n{report.floors(run)}")
     if options.json:
         options.json.write_text(json.dumps({**run, "samples": samples}, indent=1) + "\n")
     if options.report:

@@ -16,7 +16,17 @@
 #define STAR 0xc0000081
 #define LSTAR 0xc0000082
 #define FMASK 0xc0000084
-enum { MEMORY = 16 << 20, TABLES = 0x1000, CODE = 0x8000, ENTRY = 0x8100, STACK = 0x7000, TSS = 0x9000, ROUNDS = 400, PORT = 1 };
+enum {
+    MEMORY = 16 << 20,
+    TABLES = 0x1000,
+    CODE = 0x8000,
+    ENTRY = 0x8100,
+    STACK = 0x7000,
+    TSS = 0x9000,
+    FORKS = 400,
+    EXITS = 4000,
+    PORT = 1
+};
 
 static int kvm, run_size;
 static uint8_t *memory;
@@ -37,8 +47,8 @@ static int64_t now(void) {
     return t.tv_sec * 1000000000ll + t.tv_nsec;
 }
 
-static const uint8_t OUTS[] = {0xe6, PORT, 0xeb, 0xfc};  /* 1: out; jmp 1b */
-static const uint8_t CALLS[] = {0x0f, 0x05, 0xeb, 0xfc}; /* 1: syscall; jmp 1b */
+static const uint8_t OUTS[] = {0xe6, PORT, 0xeb, 0xfc};          /* 1: out; jmp 1b */
+static const uint8_t CALLS[] = {0x0f, 0x05, 0xeb, 0xfc};         /* 1: syscall; jmp 1b */
 static const uint8_t ENTERED[] = {0xe6, PORT, 0x48, 0x0f, 0x07}; /* out; sysretq */
 
 /* A VM whose one vCPU runs what is at CODE at CPL 3, with its first 2 MiB mapped. */
@@ -61,7 +71,8 @@ static int make(struct kvm_run **run) {
     struct {
         struct kvm_msrs head;
         struct kvm_msr_entry entry[3];
-    } msrs = {.head.nmsrs = 3, .entry = {{.index = STAR, .data = 0x2300100000000000}, {.index = LSTAR, .data = ENTRY}, {.index = FMASK}}};
+    } msrs = {.head.nmsrs = 3,
+              .entry = {{.index = STAR, .data = 0x2300100000000000}, {.index = LSTAR, .data = ENTRY}, {.index = FMASK}}};
     if (ioctl(vcpu, KVM_SET_MSRS, &msrs) != 3) need(-1, "KVM_SET_MSRS");
     (*run)->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
     struct kvm_regs regs = {.rip = CODE, .rsp = STACK, .rflags = 0x202};
@@ -98,10 +109,11 @@ int main(int argc, char **argv) {
     int vcpu = make(&run);
     step(vcpu, run);
     int64_t start = now();
-    if (strcmp(what, "fork")) {
-        for (int i = 0; i < ROUNDS; i++) step(vcpu, run);
+    int rounds = strcmp(what, "fork") ? EXITS : FORKS;
+    if (rounds == EXITS) {
+        for (int i = 0; i < rounds; i++) step(vcpu, run);
     } else {
-        for (int i = 0; i < ROUNDS; i++) {
+        for (int i = 0; i < rounds; i++) {
             pid_t pid = fork();
             if (!pid) {
                 step(make(&run), run);
@@ -111,6 +123,6 @@ int main(int argc, char **argv) {
             if (waitpid(pid, &status, 0) != pid || status) return 1;
         }
     }
-    printf("%.2f\n", (double)(now() - start) / ROUNDS);
+    printf("%.2f\n", (double)(now() - start) / rounds);
     return 0;
 }
