@@ -101,7 +101,12 @@ def _unknown(word: str, known: Iterable[str], what: str) -> str:
 
 def there_is_no(what: str, word: str, known: Iterable[str]) -> str:
     """What the user reads, with the nearest of the words that are known."""
+    return f"there is no {what} '{word}'{nearest(word, known)}"
+
+
+def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
+    """`: NAME?` of the nearest other of the words that are known, if one is near (difflib's likeness, 0 to 1)."""
     from difflib import get_close_matches
 
-    near = get_close_matches(word, known, 1)
-    return f"there is no {what} '{word}'{f': {near[0]}?' if near else ''}"
+    near = get_close_matches(word, known, 1, likeness)
+    return f": {near[0]}?" if near and near[0] != word else ""

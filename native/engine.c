@@ -111,7 +111,7 @@ void xstate_is(uint64_t features, size_t size) { xstate_features_ = features, xs
 uint64_t xstate_features(void) { return xstate_features_; }
 size_t xstate_size(void) { return xstate_size_; }
 
-enum { LEGACY_USED = 464, XSAVE_HEADER = 512, XSAVE_HEADER_SIZE = 64 }; /* SDM vol. 1, 13.4 */
+enum { LEGACY_USED = 464 }; /* SDM vol. 1, 13.4 */
 
 int frame_write(uint64_t gva, const void *area) {
     /* What lies between is the software's, and here the frame's. */

@@ -9,6 +9,9 @@
 
 #include "private.h"
 
+/* The header in an extended state's area (SDM vol. 1, 13.4). */
+enum { XSAVE_HEADER = 512, XSAVE_HEADER_SIZE = 64 };
+
 extern const struct engine kvm_engine, sim_engine;
 
 extern const struct engine *engine_; /* the open one, or NULL */

@@ -13,7 +13,7 @@
 #define TRAMPOLINE (OWN_BASE + 0x4000)
 #define SCRATCH (OWN_BASE + 0x1000000) /* a page of each vCPU */
 
-enum { XSAVE_HEADER = 512, XSAVE_LEGACY = 576, KVM_XSAVE = 4096, USER_CS = 0x33, USER_DS = 0x2b };
+enum { XSAVE_LEGACY = XSAVE_HEADER + XSAVE_HEADER_SIZE, KVM_XSAVE = 4096, USER_CS = 0x33, USER_DS = 0x2b };
 enum { AREA_AT = 1024 }; /* in scratch: a state to be loaded */
 
 /* rcx: area, edx:eax: components, r10: rdx, r11: where to go on. A handler's rax is 0. */
@@ -108,11 +108,11 @@ int xstate_get(struct vcpu *seen, void *area) {
 
 /* Whether an XRSTOR of it raises no exception (SDM vol. 1, 13.8). */
 static bool is_valid(const uint8_t *area) {
-    uint64_t header[8];
+    uint64_t header[XSAVE_HEADER_SIZE / 8];
     uint32_t mxcsr;
     memcpy(header, area + XSAVE_HEADER, sizeof header);
     memcpy(&mxcsr, area + 24, sizeof mxcsr);
-    for (int i = 1; i < 8; i++)
+    for (size_t i = 1; i < sizeof header / sizeof *header; i++)
         if (header[i]) return false;
     return !(header[0] & ~xstate_features()) && !(mxcsr >> 16);
 }

@@ -376,20 +376,15 @@ def parse(args: list[str]) -> tuple[list[tuple[str, str]], list[str]]:
             words.insert(0, f"-{value}")
             attached = value = ""
         if option is None or (attached and not option[2]):
-            raise _usage(f"unknown option {word}{_nearest(flag)}")
+            from linux_abi.callset import nearest
+
+            raise _usage(f"unknown option {word}{nearest(flag, [name for _, name, _, _ in ALL_OPTIONS], 0.8)}")
         if option[2] and not attached and option[2][0] != "[":
             if not words:
                 raise _usage(f"{flag} needs {option[2]}")
             value = words.pop(0)
         given.append((option[1], value))
     return given, words
-
-
-def _nearest(flag: str) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(flag, [name for _, name, _, _ in ALL_OPTIONS], 1, 0.8)
-    return f": {near[0]}?" if near and near[0] != flag else ""
 
 
 def find(program: bytes, envp: list[bytes]) -> bytes:

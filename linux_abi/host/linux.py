@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    Word = int | bytes | bytearray
+    from ..task import Word
 
 _M64 = (1 << 64) - 1
 

@@ -3,6 +3,7 @@
  * first exit and ends, until its parent has waited for it. */
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,8 +110,9 @@ int main(int argc, char **argv) {
     int vcpu = make(&run);
     step(vcpu, run);
     int64_t start = now();
-    int rounds = strcmp(what, "fork") ? EXITS : FORKS;
-    if (rounds == EXITS) {
+    bool forks = !strcmp(what, "fork");
+    int rounds = forks ? FORKS : EXITS;
+    if (!forks) {
         for (int i = 0; i < rounds; i++) step(vcpu, run);
     } else {
         for (int i = 0; i < rounds; i++) {
