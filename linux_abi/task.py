@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from .sigframe import NO_ALTSTACK
-from .uapi.structs import Rlimit, Sigaction
+from .uapi.structs import Rlimit, Sigaction, Sigaltstack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,6 +118,8 @@ if TYPE_CHECKING:
         keeps: bool  # SIGSEGV or SIGBUS has been kept while it was blocked
         robust_list: int  # set_robust_list(2): the guest's head; the host's stays the VMM's own
         clear_child_tid: int  # set_tid_address(2)
+        altstack: tuple[int, int, int]  # sigaltstack(2): address, flags, bytes
+        trap: tuple[int, int, int]  # of the last exception that became a signal: vector, error code, address
         xstate_size: int  # bytes of the extended state
         xstate_features: int  # XCR0
         initial_xstate: bytes
@@ -333,8 +334,6 @@ class Task:
         self.tid = host.getpid()  # of a process's first thread
         self.unsuspended: int | None = None  # the mask to go back to from that of rt_sigsuspend(2), ppoll(2) and the like
         self.kept: dict[int, bytes] = {}  # SIGSEGV and SIGBUS that were sent while blocked, with their siginfo
-        self.altstack = NO_ALTSTACK
-        self.trap = (0, 0, 0)  # vector, error code, address of the last exception that became a signal
 
     @property
     def blocked(self) -> int:
@@ -344,6 +343,24 @@ class Task:
     @blocked.setter
     def blocked(self, mask: int) -> None:
         self.cpu.blocked = mask
+
+    @property
+    def altstack(self) -> Sigaltstack:
+        """The alternate signal stack."""
+        return Sigaltstack(*self.cpu.altstack)
+
+    @altstack.setter
+    def altstack(self, stack: Sigaltstack) -> None:
+        self.cpu.altstack = stack.ss_sp, stack.ss_flags, stack.ss_size
+
+    @property
+    def trap(self) -> tuple[int, int, int]:
+        """Vector, error code and address of the last exception that became a signal."""
+        return self.cpu.trap
+
+    @trap.setter
+    def trap(self, trap: tuple[int, int, int]) -> None:
+        self.cpu.trap = trap
 
     @property
     def clear_child_tid(self) -> int:

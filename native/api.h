@@ -143,8 +143,16 @@ struct registers { /* struct kvm_regs */
 struct vcpu {
     struct registers *regs;
     uint64_t fs_base, gs_base;
-    /* Of its thread, where fast.c finds them: signal mask, set_robust_list(2), set_tid_address(2). */
+    /* Of its thread, where C finds them: signal mask, set_robust_list(2), set_tid_address(2), and what frames of signals tell. */
     uint64_t blocked, *robust_list, clear_child_tid;
+    struct {
+        uint64_t sp, size;
+        int32_t flags;
+    } altstack; /* sigaltstack(2) */
+    struct {
+        uint64_t address;
+        uint32_t vector, error_code;
+    } trap; /* the last exception that became a signal */
     uint64_t address;
     uint32_t vector, error_code;
     int number;
@@ -258,6 +266,7 @@ enum { ARG_VALUE, ARG_FD, ARG_POINTER, ARG_PATH, ARG_IOVEC, ARG_FUTEX, ARG_LISTE
 int fast_forward(unsigned number, unsigned count, const uint8_t *kinds, int opens);
 void fast_refuse(unsigned number, int errno_); /* lets C refuse the call */
 void fast_watch(unsigned number);              /* leaves the call to Python from now on */
+void fast_watch_signals(void);                 /* leaves it to Python to deliver signals from now on */
 uint64_t fast_count(unsigned number);          /* calls finished in C */
 void fast_own(int allowed);                    /* whether C finishes calls that are not the host's as they are, too */
 void fast_memory(struct book *);               /* the guest's, for mmap(2) and its family */

@@ -15,6 +15,7 @@
 #include "hidden.h"
 #include "host.h"
 #include "rlimit.h"
+#include "sigframe.h"
 #include "tree.h"
 #include "watch.h"
 
@@ -60,6 +61,12 @@ struct vcpu *vcpu_create(void) {
 }
 void vcpu_destroy(struct vcpu *v) { engine_->destroy(v); }
 
+void vcpu_clear(struct vcpu *v) {
+    *v = (struct vcpu){.regs = v->regs, .robust_list = v->robust_list, .number = -1};
+    *v->regs = (struct registers){.rflags = 0x202};
+    *v->robust_list = 0;
+}
+
 struct vcpu *vcpu_copy(struct vcpu *v) {
     struct vcpu *copy = engine_->create();
     void *area = malloc(xstate_size_);
@@ -74,7 +81,21 @@ struct vcpu *vcpu_copy(struct vcpu *v) {
     return copy;
 }
 
-/* Runs until an exit that is not a call which C finishes. */
+/* Finishes an exit in C; false: it is Python's, as what it has become. */
+static bool finish(struct vcpu *v, int *exit) {
+    if (*exit == EXIT_SYSCALL && fast_finish(v)) {
+        if (watch_on()) watch_end(SERVED_C);
+        if (v->number < 0) return true;
+    } else if (*exit == EXIT_SYSCALL && !(*signal_caught() && sigframe_before_call(v))) {
+        return false;
+    } else if (*exit != EXIT_SYSCALL && *exit != EXIT_SIGNAL) {
+        return false;
+    }
+    *exit = EXIT_SIGNAL;
+    return sigframe_deliver(v);
+}
+
+/* Runs until an exit that C does not finish. */
 static int run(struct vcpu *v) {
     const bool watched = watch_on();
     if (watched) watch_end(SERVED_PYTHON);
@@ -85,9 +106,7 @@ static int run(struct vcpu *v) {
         if (watched) watch_enter();
         int exit = engine_->run(v);
         if (watched) watch_left(v, exit);
-        if (exit != EXIT_SYSCALL || !fast_finish(v)) return exit;
-        if (watched) watch_end(SERVED_C);
-        if (v->number >= 0 && *signal_caught()) return EXIT_SIGNAL;
+        if (!finish(v, &exit)) return exit;
     }
 }
 

@@ -19,6 +19,9 @@ extern const struct engine *engine_; /* the open one, or NULL */
 /* clone3(2) for a process, after engine_fork_prepare(). */
 long engine_clone(struct vcpu *cpu, const void *clone_args, size_t size);
 
+/* Makes one whose `regs` and `robust_list` are there a new thread's. */
+void vcpu_clear(struct vcpu *);
+
 /* What engine_error() is to say; returns `number`. */
 __attribute__((format(printf, 2, 3))) int fail(int number, const char *format, ...);
 

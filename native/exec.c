@@ -275,6 +275,7 @@ static void replace(struct vcpu *cpu, struct image *i) {
     tree_executes();
     vfork_finish(cpu->clear_child_tid);
     cpu->clear_child_tid = *cpu->robust_list = 0;
+    memset(&cpu->altstack, 0, sizeof cpu->altstack);
     for (int n = 0; n < i->closing_count; n++) close(i->closing[n]);
     if (window_clear()) signal_die(SIGSEGV);
     book_clear(memory_book());

@@ -20,9 +20,11 @@
 #include "exec.h"
 #include "fork.h"
 #include "hidden.h"
+#include "host.h"
 #include "link.h"
 #include "message.h"
 #include "mmap.h"
+#include "sigframe.h"
 #include "tree.h"
 #include "watch.h"
 
@@ -142,9 +144,8 @@ void fast_linger(int pid) { lingers_ = pid; }
 static bool own_calls_, alone_;
 
 void fast_own(int allowed) { own_calls_ = allowed; }
+bool fast_owns(void) { return own_calls_; }
 void fast_alone(int alone) { alone_ = alone; }
-
-static uint64_t bit(int number) { return 1ull << (number - 1); }
 
 /* rt_sigprocmask(2), as linux_abi/syscalls/signal.py does it. Python's: bad arguments, and SIGSEGV and SIGBUS where it has kept
  * them. */
@@ -160,8 +161,8 @@ static bool finish_sigprocmask(struct vcpu *cpu) {
         case SIG_SETMASK: mask = given; break;
         default: return false;
         }
-        mask &= ~(bit(SIGKILL) | bit(SIGSTOP));
-        if (cpu->keeps && old & ~mask & (bit(SIGSEGV) | bit(SIGBUS))) return false;
+        mask &= ~(signal_bit(SIGKILL) | signal_bit(SIGSTOP));
+        if (cpu->keeps && old & ~mask & (signal_bit(SIGSEGV) | signal_bit(SIGBUS))) return false;
     }
     if (mask != old) {
         cpu->blocked = mask;
@@ -176,7 +177,15 @@ static bool finish_sigprocmask(struct vcpu *cpu) {
 
 enum { SIGNALS = 64, KNOWN_FLAGS = 0xdc000807 };
 
-static struct guest_action { uint64_t handler, flags, restorer, mask; } own_actions_[SIGNALS], *actions_ = own_actions_;
+static struct guest_action own_actions_[SIGNALS], *actions_ = own_actions_;
+
+void fast_action(int number, struct guest_action *action) {
+    struct guest_action before;
+    do {
+        before = *(volatile struct guest_action *)&actions_[number - 1];
+        *action = *(volatile struct guest_action *)&actions_[number - 1];
+    } while (memcmp(&before, action, sizeof before) != 0);
+}
 
 uint64_t *fast_actions(void) {
     if (engine_ && engine_->actions) actions_ = engine_->actions();
@@ -190,9 +199,10 @@ static bool finish_sigaction(struct vcpu *cpu) {
     struct guest_action old = actions_[number - 1], given;
     if (r->rsi) {
         if (number == SIGKILL || number == SIGSTOP || window_read(&given, r->rsi, sizeof given) < sizeof given) return false;
-        if ((number == SIGSEGV || number == SIGBUS) && cpu->blocked & bit(number)) return false; /* one may wait, in Python */
+        if ((number == SIGSEGV || number == SIGBUS) && cpu->blocked & signal_bit(number))
+            return false; /* one may wait, in Python */
         given.flags &= (uint64_t)(uint32_t)KNOWN_FLAGS;
-        given.mask &= ~(bit(SIGKILL) | bit(SIGSTOP));
+        given.mask &= ~(signal_bit(SIGKILL) | signal_bit(SIGSTOP));
         actions_[number - 1] = given;
         int kind = ACTION_CATCH;
         if (given.handler == (uint64_t)SIG_DFL) kind = ACTION_DEFAULT;
@@ -307,6 +317,7 @@ static const struct {
     [SYS_recvmsg] = {finish_recvmsg, false},
     [SYS_rt_sigaction] = {finish_sigaction, true},
     [SYS_rt_sigprocmask] = {finish_sigprocmask, false},
+    [SYS_rt_sigreturn] = {finish_sigreturn, false},
     [SYS_sendmsg] = {finish_sendmsg, false},
     [SYS_set_robust_list] = {finish_set_robust_list, false},
     [SYS_set_tid_address] = {finish_set_tid_address, false},

@@ -16,5 +16,12 @@ void news(int what);
 int fast_has_news(void);
 /* Whether the engine may do this call in the guest: rt_sigaction(2) (where no more than the table of actions changes) or another. */
 bool fast_inside(unsigned number);
+/* Whether C does what is not the host's as it is. */
+bool fast_owns(void);
+/* What the process does at a signal, as rt_sigaction(2) has it. Any thread may set another while this one looks. */
+struct guest_action {
+    uint64_t handler, flags, restorer, mask;
+};
+void fast_action(int number, struct guest_action *);
 /* What the process does at signals becomes what execve(2) leaves. */
 void actions_forget(void);

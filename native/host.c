@@ -184,6 +184,8 @@ int signal_take(void *siginfo) {
     return number;
 }
 
+const siginfo_t *signal_waits(void) { return mine_.caught >> PLACE_ANY & 1 ? &mine_.info[PLACE_ANY] : NULL; }
+
 void signal_forced(const void *siginfo) {
     if (watch_on()) watch_signal(siginfo);
 }

@@ -4,6 +4,9 @@
 
 /* A caught signal writes 1 to *immediate_exit, so that KVM_RUN returns; NULL: nothing to kick. */
 void signal_kicks(volatile uint8_t *immediate_exit);
+/* What signal_take() will give next; NULL: nothing, or what only Python can deliver (SIGSEGV, SIGBUS, a kick). */
+const siginfo_t *signal_waits(void);
+static inline uint64_t signal_bit(int number) { return 1ull << (number - 1); } /* in a mask */
 /* Whether this thread's user or group may be another since this was last asked. */
 bool host_identity_changed(void);
 /* For an engine that runs guests in this process: a caught signal calls stop(), too; fault() is asked what to do of a fault that

@@ -239,10 +239,7 @@ static struct vcpu *create(void) {
     pthread_mutex_unlock(&vcpus_lock_);
     if (!v) return NULL;
     inside_forget(&v->seen);
-    *v->seen.regs = (struct registers){.rflags = 0x202};
-    v->seen.fs_base = v->seen.gs_base = v->seen.blocked = 0;
-    *v->seen.robust_list = v->seen.clear_child_tid = 0;
-    v->seen.keeps = 0;
+    vcpu_clear(&v->seen);
     return &v->seen;
 }
 

@@ -85,11 +85,8 @@ static struct vcpu *create(void) {
     if (!v) v = new_vcpu();
     if (v) {
         v->idle = false;
-        v->registers = (struct registers){.rflags = 0x202};
-        v->seen.fs_base = v->seen.gs_base = v->seen.blocked = 0;
         v->seen.robust_list = &v->robust_list;
-        v->robust_list = v->seen.clear_child_tid = 0;
-        v->seen.keeps = 0;
+        vcpu_clear(&v->seen);
         memcpy(v->context, fresh_, uc.context_size(cpu_));
         if (on_cpu_ == v) on_cpu_ = NULL;
     }

@@ -41,7 +41,8 @@ class Instrument:
 
 
 def interpose(instruments: Sequence[Instrument], table: Table) -> None:
-    """Their calls are served in Python from now on, through them: the last one is asked first."""
+    """Their calls are served in Python from now on, through them: the last one is asked first. So are all signals."""
+    lib.fast_watch_signals()
     for instrument in instruments:
         for number in instrument.calls:
             table[number] = instrument.wrap(number, table[number])

@@ -94,7 +94,6 @@ class Process:
         if news & lib.NEWS_EXECUTED:
             group = task.group
             group.attached.clear()
-            task.altstack = NO_ALTSTACK
             group.exe = ffi.string(lib.program_path())
             group.layout = tuple(ffi.unpack(lib.program_layout(), len(_LAYOUT)))
             for instrument in self.instruments:

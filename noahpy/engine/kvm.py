@@ -117,6 +117,28 @@ class Cpu:
     def clear_child_tid(self, value: int) -> None:
         self.vcpu.clear_child_tid = value
 
+    @property
+    def altstack(self) -> tuple[int, int, int]:
+        """What sigaltstack(2) has said: address, flags, bytes."""
+        stack = self.vcpu.altstack
+        return stack.sp, stack.flags, stack.size
+
+    @altstack.setter
+    def altstack(self, value: tuple[int, int, int]) -> None:
+        stack = self.vcpu.altstack
+        stack.sp, stack.flags, stack.size = value
+
+    @property
+    def trap(self) -> tuple[int, int, int]:
+        """The last exception that became a signal: vector, error code, address."""
+        trap = self.vcpu.trap
+        return trap.vector, trap.error_code, trap.address
+
+    @trap.setter
+    def trap(self, value: tuple[int, int, int]) -> None:
+        trap = self.vcpu.trap
+        trap.vector, trap.error_code, trap.address = value
+
     def copy(self) -> Cpu | None:
         """Another CPU of the VM in the same state; None if there can be no more."""
         vcpu = lib.vcpu_copy(self.vcpu)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,15 +17,20 @@
 #include "fast.h"
 #include "pagetable.h"
 #include "physical.h"
+#include "sigframe.h"
 
-enum { DATA = 1 << 20, PATH = DATA, BUFFER = DATA + 4096, LENGTH = 1 << 16 };
+enum { DATA = 1 << 20, PATH = DATA, BUFFER = DATA + 4096, LENGTH = 1 << 16, STACK = DATA + LENGTH };
 
 static int show(unsigned id, uint64_t gpa, void *host, uint64_t size) {
     (void)id, (void)gpa, (void)host, (void)size;
     return 0;
 }
 static void flush(void) {}
-static const struct engine none_ = {.show = show, .flush = flush};
+static int settle_xstate(struct vcpu *v) { return (void)v, 0; }
+static int save_xstate(struct vcpu *v, uint64_t gva) { return (void)v, (void)gva, 0; }
+static int load_xstate(struct vcpu *v, uint64_t gva, uint64_t features) { return (void)v, (void)gva, (void)features, 0; }
+static const struct engine none_ = {
+    .show = show, .flush = flush, .settle_xstate = settle_xstate, .save_xstate = save_xstate, .load_xstate = load_xstate};
 
 static struct registers regs_;
 static struct vcpu cpu_ = {.regs = &regs_};
@@ -69,13 +75,26 @@ static void call_mmap(void) {
     make(SYS_munmap, at, LENGTH, 0, 0);
 }
 
+/* A signal's way to a handler and back. */
+static void call_rt_sigreturn(void) {
+    const uint64_t action[] = {DATA, 0x04000000 /* SA_RESTORER */, DATA, 0};
+    need(window_write(BUFFER, action, sizeof action) == sizeof action, "an action");
+    make(SYS_rt_sigaction, SIGUSR1, BUFFER, 0, 8);
+    regs_.rsp = STACK;
+    raise(SIGUSR1);
+    need(sigframe_deliver(&cpu_), "a signal that C does not deliver");
+    regs_.rsp += 8; /* the handler's return */
+    regs_.rax = SYS_rt_sigreturn;
+    need(fast_finish(&cpu_) && regs_.rsp == STACK, "the way back");
+}
+
 #define CASE(name)                                                                                                             \
     { #name, call_##name }
 static const struct {
     const char *name;
     void (*call)(void);
 } cases[] = {CASE(getppid), CASE(read),  CASE(write), CASE(pread64), CASE(lseek),          CASE(fstat),    CASE(newfstatat),
-             CASE(openat),  CASE(fcntl), CASE(futex), CASE(poll),    CASE(rt_sigprocmask), CASE(mprotect), CASE(mmap)};
+             CASE(openat),  CASE(fcntl), CASE(futex), CASE(poll),    CASE(rt_sigprocmask), CASE(mprotect), CASE(mmap), CASE(rt_sigreturn)};
 
 static void read_table(void) {
     char line[256];
@@ -94,6 +113,7 @@ int main(int argc, char **argv) {
     static const char path[] = "/etc/passwd";
     need(argc == 3 && !window_create(1ull << 30) && !signal_start(), "start");
     physical_limit(1ull << 40);
+    xstate_is(3, 576);
     read_table();
     struct book *book = book_new(1 << 16, 1ull << 30);
     fast_memory(book);

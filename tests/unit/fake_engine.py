@@ -123,6 +123,7 @@ class FakeCpu:
         self.regs = memoryview(array("Q", [0] * 18))
         self.regs[RSP] = guest.mm.END - 4096
         self.blocked = self.robust_list = self.fs_base = self.gs_base = 0
+        self.altstack = self.trap = (0, 0, 0)
         self._guest = guest
         self._functions: list[Callable[[int], Program]] = []
         self._frames: list[Frame] = []  # innermost last

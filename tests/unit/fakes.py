@@ -118,7 +118,7 @@ class FakeGuest:
         self.group = ThreadGroup(FdTable(self.HIDDEN, 2, self.move_hidden, lambda: None))
         self.group.exe = self.EXE
         self.host = LinuxHost([raw] * 7, address_of)
-        cpu = SimpleNamespace(blocked=0, robust_list=0, clear_child_tid=0)
+        cpu = SimpleNamespace(blocked=0, robust_list=0, clear_child_tid=0, altstack=(0, 0, 0), trap=(0, 0, 0))
         self.task = Task(self.group, self.mm, self.host, cpu, None, None)
         self.table = Table()
         for fd in (self.HIDDEN, self.HIDDEN + 1):
