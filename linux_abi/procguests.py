@@ -36,7 +36,7 @@ class Own:
 
     def threads(self) -> set[int]:
         """The numbers of the guest's threads; the host's process has more, such as KVM's."""
-        return {getpid(), *self.task.group.tids}
+        return {getpid(), *self.task.group.tids()}
 
     def hides(self, fd: int) -> bool:
         """Whether a descriptor is the VMM's."""

@@ -305,7 +305,7 @@ class ThreadGroup:
         self.has_executed: Callable[[int], bool] = lambda _: False  # whether a process is its child, with a program of its own
         self.layout = (0, 0, 0, 0, 0)  # start and end of code and of data, start of the heap, for /proc/self/stat
         self.actions = actions or Actions()
-        self.tids: set[int] = set()  # of its threads but the first, for /proc/self/task
+        self.tids: Callable[[], set[int]] = set  # the numbers of its threads but the first
         own = Limits()
         self.limits: Callable[[int], Limits | None] = lambda pid: None if pid else own  # 0: its own; another's of the tree
         self.timers: set[int] = set()  # of timer_create(2): a forked child has none, an execve deletes them
@@ -373,6 +373,4 @@ class Task:
 
     def sibling(self, cpu: Cpu) -> Task:
         """A new thread of the same process, whose host thread has yet to say its number and take its signals."""
-        task = Task(self.group, self.mm, self.host, cpu, self.signals, self.machine)
-        task.blocked = self.blocked
-        return task
+        return Task(self.group, self.mm, self.host, cpu, self.signals, self.machine)

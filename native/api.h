@@ -156,7 +156,8 @@ struct vcpu {
     uint64_t address;
     uint32_t vector, error_code;
     int number;
-    int keeps; /* SIGSEGV or SIGBUS has been kept while it was blocked: whatever unblocks them is Python's */
+    int kept_exit; /* that vcpu_run() is to give first, or -1 */
+    int keeps;     /* SIGSEGV or SIGBUS has been kept while it was blocked: whatever unblocks them is Python's */
 };
 
 struct cpuid_entry { /* struct kvm_cpuid_entry2 */
@@ -175,7 +176,7 @@ struct engine {
     /* The tables allow less than before; `code`: pages can no longer be executed that could. NULL: the host's call that follows
      * tells it. */
     void (*lowered)(bool code);
-    struct vcpu *(*create)(void);
+    struct vcpu *(*create)(bool anew); /* not anew: one that was destroyed, or NULL */
     void (*destroy)(struct vcpu *);
     int (*run)(struct vcpu *); /* until its next exit */
     /* Points a CPU to user code that makes system calls for ever. */
@@ -225,9 +226,11 @@ int engine_is_open(void);
 struct cpuid_entry *engine_cpuid(int *count);
 const char *engine_flavour(void); /* "PVM" or "VMX/SVM" (known after the first vcpu_create), "Unicorn 2.1" */
 const char *engine_error(void);
-struct vcpu *vcpu_create(void);        /* NULL: engine_error() */
-struct vcpu *vcpu_copy(struct vcpu *); /* another one, in the same state; NULL: engine_error() */
-int vcpu_start(struct vcpu *);         /* all registers as at a program's start: zero, extended state initial */
+struct vcpu *vcpu_create(void); /* NULL: engine_error() */
+/* Another one, in the same state; NULL: engine_error(). Not `anew`: one that an ended thread has left, or NULL. Making one anew
+ * changes the page tables: the book is locked. */
+struct vcpu *vcpu_copy(struct vcpu *, int anew);
+int vcpu_start(struct vcpu *); /* all registers as at a program's start: zero, extended state initial */
 /* The number of the call that the guest makes, or -EXIT_*; finishes fast calls by itself. */
 long vcpu_run(struct vcpu *);
 void vcpu_destroy(struct vcpu *); /* another thread may have it from now on */
@@ -380,6 +383,21 @@ struct ledger {
  * trace to `trace`. When this process ends it writes a byte to `ask` and waits for one from `answer`. Takes the descriptors
  * over. 0 or negative errno. */
 int measure(int what, int ledger, int ask, int answer, int trace);
+
+/* ---- The guest's threads (threads.c) --------------------------------------------------------------------------------- */
+
+/* Each from before it runs until nobody is to wait for its end any more. */
+struct thread;
+struct thread *thread_new(void); /* NULL: no memory */
+void thread_add(struct thread *, int tid);
+void thread_drop(struct thread *); /* which has not been added */
+void thread_remove(int tid);
+int thread_list(int *tids, int room); /* how many there are; of these the first `room` */
+int thread_leaves(void);              /* a thread begins to end; 0: no other goes on, so that the process is to end */
+int thread_kick_others(int tid);      /* all but this one: how many */
+void thread_only(int tid);            /* there is no other */
+/* C may start threads, where it can; serve() gets one, and runs it to its end, when it needs more than C does. NULL: it may not. */
+void fast_threads(void (*serve)(struct vcpu *));
 
 /* ---- Watching: records of system calls (watch.c, docs/tracing.md) ------------------------------------------------------ */
 

@@ -11,6 +11,9 @@ from setuptools.command.build_ext import build_ext
 NATIVE = Path(os.path.relpath(Path(__file__).parent))
 NOT_LINKED = {"check_abi.c"}  # static assertions only: `make gen-check` compiles them
 
+# What C calls in Python.
+CALLBACKS = 'extern "Python" void serve_thread(struct vcpu *);'
+
 PREAMBLE = """
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,6 +32,7 @@ class BuildNative(build_ext):
         others = [*sorted(NATIVE.glob("*.h")), NATIVE / "build.py"]
         ffi = FFI()
         ffi.cdef((NATIVE / "api.h").read_text())
+        ffi.cdef(CALLBACKS)
         ffi.set_source(
             "noahpy._native",
             PREAMBLE,

@@ -57,18 +57,18 @@ const char *engine_flavour(void) { return engine_->flavour(); }
 /* ---- CPUs ---- */
 
 struct vcpu *vcpu_create(void) {
-    return engine_->create();
+    return engine_->create(true);
 }
 void vcpu_destroy(struct vcpu *v) { engine_->destroy(v); }
 
 void vcpu_clear(struct vcpu *v) {
-    *v = (struct vcpu){.regs = v->regs, .robust_list = v->robust_list, .number = -1};
+    *v = (struct vcpu){.regs = v->regs, .robust_list = v->robust_list, .number = -1, .kept_exit = -1};
     *v->regs = (struct registers){.rflags = 0x202};
     *v->robust_list = 0;
 }
 
-struct vcpu *vcpu_copy(struct vcpu *v) {
-    struct vcpu *copy = engine_->create();
+struct vcpu *vcpu_copy(struct vcpu *v, int anew) {
+    struct vcpu *copy = engine_->create(anew);
     void *area = malloc(xstate_size_);
     if (copy && area && !engine_->get_xstate(v, area) && !engine_->set_xstate(copy, area, xstate_size_)) {
         *copy->regs = *v->regs;
@@ -110,16 +110,13 @@ static int run(struct vcpu *v) {
     }
 }
 
-/* After EXIT_NEWS the exit that it came before is told: kept here until then. */
-static int kept_exit_ = -1;
-
 long vcpu_run(struct vcpu *v) {
-    int exit = kept_exit_;
-    kept_exit_ = -1;
+    int exit = v->kept_exit;
+    v->kept_exit = -1;
     if (exit < 0) {
         exit = run(v);
         if (exit != EXIT_NEWS && fast_has_news()) {
-            kept_exit_ = exit;
+            v->kept_exit = exit;
             exit = EXIT_NEWS;
         }
     }

@@ -301,8 +301,8 @@ static const struct {
 } own_[CALLS] = {
     [SYS_arch_prctl] = {finish_arch_prctl, false},
     [SYS_brk] = {finish_brk, false},
-    [SYS_clone] = {finish_clone, true},
-    [SYS_clone3] = {finish_clone3, true},
+    [SYS_clone] = {finish_clone, false},
+    [SYS_clone3] = {finish_clone3, false},
     [SYS_execve] = {finish_execve, true},
     [SYS_exit_group] = {finish_exit_group, false},
     [SYS_fork] = {finish_fork, true},

@@ -8,17 +8,13 @@
 #include <unistd.h>
 
 #include "fast.h"
+#include "threads.h"
 
 static bool may_fork_;
 
 void fast_fork(int allowed) { may_fork_ = allowed; }
 
-/* What is asked of us; `flags` without the exit signal, which is SIGCHLD. */
-struct request {
-    uint64_t flags, stack, child_tid;
-};
-
-static long host_fork(struct vcpu *cpu, const struct request *q) {
+static long host_fork(struct vcpu *cpu, const struct clone_request *q) {
     struct clone_args args = {.flags = q->flags & CLONE_CHILD_SETTID, .exit_signal = SIGCHLD};
     if (args.flags) args.child_tid = host_address(q->child_tid);
     return engine_fork(cpu, &args, sizeof args);
@@ -26,7 +22,7 @@ static long host_fork(struct vcpu *cpu, const struct request *q) {
 
 /* Makes a child that goes on in the guest at once: Python hears of it when it is next needed there (EXIT_NEWS), so that
  * what it would touch of its memory need not be copied. */
-static bool fork_(struct vcpu *cpu, const struct request *q) {
+static bool fork_(struct vcpu *cpu, const struct clone_request *q) {
     const uint64_t known = CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_VM | CLONE_VFORK;
     uint64_t mask, all = ~0ull;
     bool awaited = q->flags & CLONE_VFORK;
@@ -47,20 +43,28 @@ static bool fork_(struct vcpu *cpu, const struct request *q) {
     return true;
 }
 
-bool finish_fork(struct vcpu *cpu) { return fork_(cpu, &(struct request){0}); }
-bool finish_vfork(struct vcpu *cpu) { return fork_(cpu, &(struct request){.flags = CLONE_VM | CLONE_VFORK}); }
+bool finish_fork(struct vcpu *cpu) { return fork_(cpu, &(struct clone_request){0}); }
+bool finish_vfork(struct vcpu *cpu) { return fork_(cpu, &(struct clone_request){.flags = CLONE_VM | CLONE_VFORK}); }
+
+static bool clone_(struct vcpu *cpu, const struct clone_request *q, uint64_t exit_signal) {
+    if (q->flags & CLONE_THREAD) return thread_spawn(cpu, q);
+    return exit_signal == SIGCHLD && fork_(cpu, q);
+}
 
 bool finish_clone(struct vcpu *cpu) {
     const struct registers *r = cpu->regs;
-    if ((r->rdi & CSIGNAL) != SIGCHLD) return false;
-    return fork_(cpu, &(struct request){r->rdi & ~(uint64_t)CSIGNAL, r->rsi, r->r10});
+    const uint64_t flags = (uint32_t)r->rdi & ~(uint64_t)CSIGNAL;
+    const struct clone_request q = {flags, r->rsi, r->rdx, r->r10, r->r8};
+    return clone_(cpu, &q, r->rdi & CSIGNAL);
 }
 
 bool finish_clone3(struct vcpu *cpu) {
     struct clone_args args = {0};
     size_t size = cpu->regs->rsi;
     if (size < CLONE_ARGS_SIZE_VER0 || size > sizeof args || window_read(&args, cpu->regs->rdi, size) < size) return false;
-    if (args.exit_signal != SIGCHLD || args.set_tid || args.set_tid_size || !args.stack != !args.stack_size) return false;
+    if ((args.flags & CLONE_THREAD && args.exit_signal) || args.set_tid || args.set_tid_size || !args.stack != !args.stack_size)
+        return false;
     if (args.stack >= WINDOW_MAX || args.stack_size >= WINDOW_MAX) return false;
-    return fork_(cpu, &(struct request){args.flags, args.stack + args.stack_size, args.child_tid});
+    const struct clone_request q = {args.flags, args.stack + args.stack_size, args.parent_tid, args.child_tid, args.tls};
+    return clone_(cpu, &q, args.exit_signal);
 }

@@ -232,10 +232,10 @@ static struct kvm_vcpu *new_vcpu(void) {
     return v;
 }
 
-static struct vcpu *create(void) {
+static struct vcpu *create(bool anew) {
     pthread_mutex_lock(&vcpus_lock_);
     struct kvm_vcpu *v = idle_vcpu();
-    if (!v) v = new_vcpu();
+    if (!v && anew) v = new_vcpu();
     pthread_mutex_unlock(&vcpus_lock_);
     if (!v) return NULL;
     inside_forget(&v->seen);

@@ -77,12 +77,12 @@ static void make_fresh(void) {
     if (!uc.context_alloc(cpu_, &fresh_)) uc.context_save(cpu_, fresh_);
 }
 
-static struct vcpu *create(void) {
+static struct vcpu *create(bool anew) {
     take_turn(true);
     if (!fresh_) make_fresh();
     struct sim_vcpu *v = vcpus_;
     while (v && !v->idle) v = v->next;
-    if (!v) v = new_vcpu();
+    if (!v && anew) v = new_vcpu();
     if (v) {
         v->idle = false;
         v->seen.robust_list = &v->robust_list;

@@ -111,6 +111,7 @@ class Process:
         task.group.limits = _limits
         task.group.has_executed = lib.tree_executed
         self.threads = Threads(task, self.mm, serve)
+        task.group.tids = self.threads.others
         mask = bytearray(8)
         self.host.now.rt_sigprocmask(0, 0, mask, 8)
         set_mask(task, int.from_bytes(mask, "little"))
@@ -306,7 +307,10 @@ class Process:
         """clone3(2) for a thread."""
         lib.fast_fork(False)
         lib.fast_alone(False)
-        return self.threads.spawn(task, args)
+        tid = self.threads.spawn(task, args)
+        if tid > 0 and self.fast and not self.instruments:
+            lib.fast_threads(lib.serve_thread)
+        return tid
 
     def signalled(self, task: Task, info: bytes) -> None:
         """A handler is about to run."""
@@ -325,6 +329,7 @@ class Process:
         self._vfork = vfork
         lib.fast_exit(self.fast and not vfork)
         lib.fast_alone(True)
+        lib.fast_threads(ffi.NULL)
         lib.fast_fork(self.fast and not vfork and self._forks and self.mm.heritable())
 
     def _may_execute(self) -> None:
@@ -333,7 +338,7 @@ class Process:
 
     def exit(self, task: Task, status: int, group: bool) -> bool:
         """exit(2) or exit_group(2). True: the host thread goes on as the process's first, with another program."""
-        if group or self.threads.alone():
+        if group or not lib.thread_leaves():
             first_status = self.threads.leader_status
             status = status if group or first_status is None else first_status
             for instrument in self.instruments:

@@ -1,4 +1,8 @@
-"""The guest's threads: each a host thread with a virtual CPU of its own (clone(2) with CLONE_THREAD, _exit(2))."""
+"""The guest's threads: each a host thread with a virtual CPU of its own (clone(2) with CLONE_THREAD, _exit(2)).
+
+Which there are, native/threads.c keeps. It also starts those after a process's first, where nothing about them is unusual, and has
+them end; they are known here from when they first need Python.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +18,13 @@ from linux_abi.uapi.futex import FUTEX_WAKE
 from linux_abi.uapi.signals import SIGRTMIN
 from linux_abi.uapi.x86_64 import RAX, RSP
 
-from ._native import lib
+from ._native import ffi, lib
 from .engine import kvm
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
     from linux_abi.uapi.structs import CloneArgs
 
@@ -40,7 +44,8 @@ class Threads:
         self.leader = leader
         self.leader_status: int | None = None  # after its exit, while others live
         self.survivor: Task | None = None  # during an execve: all others end
-        self._tasks = {leader}
+        lib.thread_only(leader.tid)
+        ffi.def_extern("serve_thread")(self._adopt)
         self._first = True  # no other thread has begun
         self._baton = allocate_lock()  # what a leader waits for that has nothing more to run
         self._baton.acquire()
@@ -48,7 +53,17 @@ class Threads:
 
     def alone(self) -> bool:
         """Whether the process has one thread only."""
-        return len(self._tasks) == 1
+        return lib.thread_list(ffi.NULL, 0) == 1  # type: ignore[no-any-return]
+
+    def others(self) -> set[int]:
+        """The numbers of all but the first."""
+        room = 64
+        while True:
+            tids = ffi.new("int[]", room)
+            count = lib.thread_list(tids, room)
+            if count <= room:
+                return {*ffi.unpack(tids, count)} - {self.leader.tid}
+            room = 2 * count
 
     def spawn(self, parent: Task, args: CloneArgs) -> int:
         """A new thread of the guest; its number, or a negative errno."""
@@ -56,7 +71,9 @@ class Threads:
             cpu = parent.cpu.copy()
         if cpu is None:
             return -EAGAIN
+        thread = lib.thread_new()
         child = parent.sibling(cpu)
+        child.blocked = parent.blocked
         cpu.regs[RAX] = 0
         if args.stack:
             cpu.regs[RSP] = args.stack
@@ -66,9 +83,12 @@ class Threads:
         ready.acquire()
         parent.signals.set_mask(_ALL)  # the new thread takes none before it can
         try:
-            start_new_thread(self._begin, (child, args, ready))
+            if not thread:
+                raise MemoryError
+            start_new_thread(self._begin, (child, args, ready, thread))
             ready.acquire()
-        except RuntimeError:
+        except (RuntimeError, MemoryError):
+            lib.thread_drop(thread)
             with parent.group.fds.lock:
                 cpu.release()
             return -EAGAIN
@@ -76,7 +96,7 @@ class Threads:
             parent.signals.set_mask(parent.blocked)
         return child.tid
 
-    def _begin(self, task: Task, args: CloneArgs, ready: object) -> None:
+    def _begin(self, task: Task, args: CloneArgs, ready: object, thread: Any) -> None:
         task.signals = kvm.Signals()
         task.tid = task.host.gettid()
         number = task.tid.to_bytes(4, "little")
@@ -88,11 +108,21 @@ class Threads:
                 _store(task, address, number)
         if args.flags & CLONE_CHILD_CLEARTID:
             task.clear_child_tid = args.child_tid
-        self._tasks.add(task)
-        task.group.tids.add(task.tid)
+        lib.thread_add(thread, task.tid)
         ready.release()  # type: ignore[attr-defined]
         task.signals.set_mask(task.blocked)
         self.serve(task)
+
+    def _adopt(self, vcpu: Any) -> None:
+        """A thread that C has started needs more than C does."""
+        leader = self.leader
+        task = leader.sibling(kvm.Cpu(vcpu))
+        task.signals = kvm.Signals()
+        task.tid = task.host.now.gettid()  # a signal may wait already
+        try:
+            self.serve(task)
+        except SystemExit:
+            pass  # as start_new_thread() takes it
 
     def end(self, task: Task, status: int) -> bool:
         """exit(2) of a thread that is not the last one.
@@ -108,8 +138,7 @@ class Threads:
         if cleared:
             _store(task, cleared, bytes(4))
             task.host.now.futex(task.mm.host_address(cleared), FUTEX_WAKE, 1, 0, 0, 0)  # a signal that waits holds nothing up
-        self._tasks.discard(task)
-        task.group.tids.discard(task.tid)
+        lib.thread_remove(task.tid)
         if task is self.leader:
             self.leader_status = status
             self._baton.acquire()
@@ -128,19 +157,15 @@ class Threads:
         self.survivor = task
         from time import sleep
 
-        while not self._tasks <= {task}:
-            for other in list(self._tasks):
-                if other is not task:
-                    lib.thread_kick(other.tid)
+        while lib.thread_kick_others(task.tid):
             sleep(_KICK_AGAIN)
         self.survivor = None
 
     def succeed(self, task: Task, begin: Callable[[Task], None]) -> NoReturn:
         """The only thread left hands `begin` to the leader's host thread, whose number is the process's, and ends."""
         self._inherited = begin
-        self._tasks = {self.leader}
+        lib.thread_only(self.leader.tid)
         self.leader_status = None
-        task.group.tids.clear()
         task.cpu.release()
         self._baton.release()
         task.signals.end()

@@ -28,7 +28,7 @@ from ..uapi.clone import (
     CLONE_VM,
     CSIGNAL,
 )
-from ..uapi.errno import E2BIG, EINVAL, ELOOP, ENOENT
+from ..uapi.errno import E2BIG, EINVAL, ELOOP, ENOENT, EPERM
 from ..uapi.fcntl import AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, F_GETFD, FD_CLOEXEC, AtFlags
 from ..uapi.signals import SIGCHLD
 from ..uapi.structs import CloneArgs, Rusage, Siginfo
@@ -108,6 +108,8 @@ def _clone(task: Task, args: CloneArgs) -> int:
     flags = args.flags
     if _senseless(flags):
         return -EINVAL
+    if flags & CLONE_SETTLS and args.tls >= _TASK_SIZE_MAX:
+        return -EPERM
     if flags & CLONE_THREAD:
         return task.machine.spawn(task, args)
     address = task.mm.host_address
@@ -136,7 +138,6 @@ def _senseless(flags: int) -> bool:
 def begin_child(task: Task, args: CloneArgs) -> None:
     """What of the child differs from its parent and the host has not done."""
     group = task.group
-    group.tids.clear()
     group.timers.clear()
     task.kept.clear()
     task.clear_child_tid = args.child_tid if args.flags & CLONE_CHILD_CLEARTID else 0

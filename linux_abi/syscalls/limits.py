@@ -101,7 +101,7 @@ def setrlimit(task: Task, resource: Flags[Resource], rlim: In[Rlimit]) -> int:
 def prlimit64(task: Task, pid: Pid, resource: Flags[Resource], new_limit: In[Rlimit], old_limit: Out[Rlimit]) -> int:
     """Get and set a process's limits."""
     mm, host = task.mm, task.host.now
-    who = 0 if pid in (host.getpid(), *task.group.tids) else pid
+    who = 0 if pid in (host.getpid(), *task.group.tids()) else pid
     new = Rlimit.unpack(mm.read(new_limit, Rlimit.size)) if new_limit else None
     with task.group.fds.lock:
         old = limit(task, resource, who)

@@ -282,7 +282,7 @@ def membarrier(cmd: Flags[MembarrierCommand], flags: UInt, cpu_id: Int) -> None:
 
 def _may_be_alone(task: Task, result: int, flags: int) -> bool:
     """Whether a VM may be why a call got EINVAL: some namespaces, not that of processes, need a process of one thread."""
-    return result == -EINVAL and not task.group.tids and flags != CLONE_NEWPID
+    return result == -EINVAL and not task.group.tids() and flags != CLONE_NEWPID
 
 
 @syscall(missing="a user namespace after one of processes: EINVAL")

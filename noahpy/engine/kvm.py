@@ -141,7 +141,7 @@ class Cpu:
 
     def copy(self) -> Cpu | None:
         """Another CPU of the VM in the same state; None if there can be no more."""
-        vcpu = lib.vcpu_copy(self.vcpu)
+        vcpu = lib.vcpu_copy(self.vcpu, True)
         return Cpu(vcpu) if vcpu else None
 
     def release(self) -> None:

@@ -99,7 +99,7 @@ class Cpu:
         self._kept = self.seen.regs, self.seen.robust_list = ffi.new("struct registers *"), ffi.new("uint64_t *")
         self.regs = self.seen.regs
         self.regs.rflags = 0x202
-        self.seen.number = -1
+        self.seen.number = self.seen.kept_exit = -1
         self.area = bytearray(INITIAL_XSTATE)
         self._memory = memory
 
@@ -345,7 +345,9 @@ class Engine:
     def flush(self) -> None:
         """Nothing is kept of the tables."""
 
-    def create(self) -> Any:
+    def create(self, anew: bool) -> Any:
+        if not anew:
+            return ffi.NULL
         cpu = Cpu(self._memory)
         self._cpus[cpu.seen] = cpu
         return cpu.seen
