@@ -83,6 +83,7 @@ struct vcpu *vcpu_copy(struct vcpu *v, int anew) {
 
 /* Finishes an exit in C; false: it is Python's, as what it has become. */
 static bool finish(struct vcpu *v, int *exit) {
+    if (*exit == EXIT_FAULT) return sigframe_fault(v);
     if (*exit == EXIT_SYSCALL && fast_finish(v)) {
         if (watch_on()) watch_end(SERVED_C);
         if (v->number < 0) return true;

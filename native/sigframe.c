@@ -3,10 +3,13 @@
 #include "sigframe.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 #include "engine.h"
 #include "fast.h"
 #include "host.h"
+#include "mmap.h"
+#include "vma.h"
 
 enum { RED_ZONE = 128, SYSCALL_LENGTH = 2, LEGACY = XSAVE_HEADER + XSAVE_HEADER_SIZE };
 enum { FLAG_TF = 1 << 8, FLAG_DF = 1 << 10, FLAG_RF = 1 << 16, RESTORED_FLAGS = 0x50dd5, FIXED_FLAGS = 0x202 };
@@ -107,34 +110,47 @@ static bool write_frame(const struct vcpu *v, const struct guest_action *action,
     return window_write(fpstate + size, &MAGIC2, sizeof MAGIC2) == sizeof MAGIC2 && window_write(sp, image, whole) == whole;
 }
 
-/* Has the handler run when the guest goes on; false: nothing was done. */
-static bool deliver_one(struct vcpu *v) {
-    const siginfo_t *waits = signal_waits();
+/* A handler that is to run. */
+struct entry {
     struct guest_action action;
-    siginfo_t info;
     uint64_t sp, fpstate;
-    if (!waits || off_ || !fast_owns()) return false;
-    int number = waits->si_signo;
-    fast_action(number, &action);
-    if (action.handler <= (uint64_t)SIG_IGN || !(action.flags & RESTORER) || action.flags & RESETHAND ||
+};
+
+/* Finds out what the process does at a signal, and writes the frame. False: this is Python's, and nothing is lost. */
+static bool prepare(struct vcpu *v, const siginfo_t *info, struct entry *e) {
+    if (off_ || !fast_owns()) return false;
+    fast_action(info->si_signo, &e->action);
+    if (e->action.handler <= (uint64_t)SIG_IGN || !(e->action.flags & RESTORER) || e->action.flags & RESETHAND ||
         (uint32_t)v->altstack.flags & AUTODISARM)
         return false;
-    if (vcpu_settle_xstate(v) || !place(v, &action, &sp, &fpstate) || !write_frame(v, &action, waits, sp, fpstate))
-        return false;
-    signal_take(&info);
+    return !vcpu_settle_xstate(v) && place(v, &e->action, &e->sp, &e->fpstate) &&
+           write_frame(v, &e->action, info, e->sp, e->fpstate);
+}
+
+/* The handler runs when the guest goes on. */
+static void enter(struct vcpu *v, int number, const struct entry *e) {
     struct registers *r = v->regs;
     r->rdi = (uint64_t)number;
-    r->rsi = sp + UCONTEXT;
-    r->rdx = sp + sizeof r->rip;
+    r->rsi = e->sp + UCONTEXT;
+    r->rdx = e->sp + sizeof r->rip;
     r->rax = 0;
-    r->rsp = sp;
-    r->rip = action.handler;
+    r->rsp = e->sp;
+    r->rip = e->action.handler;
     r->rflags &= ~(uint64_t)(FLAG_DF | FLAG_RF | FLAG_TF);
     v->number = -1;
-    vcpu_save_xstate(v, fpstate);
-    v->blocked |=
-        (action.mask | (action.flags & NODEFER ? 0 : signal_bit(number))) & ~(signal_bit(SIGKILL) | signal_bit(SIGSTOP));
+    vcpu_save_xstate(v, e->fpstate);
+    uint64_t more = e->action.mask | (e->action.flags & NODEFER ? 0 : signal_bit(number));
+    v->blocked |= more & ~(signal_bit(SIGKILL) | signal_bit(SIGSTOP));
     signal_mask(v->blocked);
+}
+
+/* False: nothing was done. */
+static bool deliver_one(struct vcpu *v) {
+    const siginfo_t *waits = signal_waits();
+    struct entry e;
+    siginfo_t info;
+    if (!waits || !prepare(v, waits, &e)) return false;
+    enter(v, signal_take(&info), &e);
     return true;
 }
 
@@ -149,6 +165,39 @@ bool sigframe_before_call(struct vcpu *v) {
     if (deliver_one(v)) return true;
     v->regs->rip += SYSCALL_LENGTH;
     return false;
+}
+
+/* ---- page faults ---- */
+
+enum { PAGE_FAULT = 14, PF_WRITE = 2, PF_RESERVED = 8, PF_FETCH = 16, PF_KEY = 32 };
+
+/* Whether a page fault is an access that its mapping forbids. */
+static bool forbidden(uint64_t address, uint32_t error_code) {
+    struct book *book = memory_book();
+    if (error_code & (PF_RESERVED | PF_KEY)) return false;
+    int needed = error_code & PF_WRITE ? PROT_WRITE : error_code & PF_FETCH ? PROT_EXEC : PROT_READ | PROT_WRITE | PROT_EXEC;
+    book_lock(book);
+    const struct vma *vma = book_find(book, address);
+    /* Linux brings a page in before it looks at PROT_EXEC: past a file's end there is none. */
+    bool known = vma && !(vma->flags & VMA_ALIAS) && !(error_code & PF_FETCH && vma->flags & VMA_SIZED);
+    bool allowed = !known || vma->prot & needed;
+    book_unlock(book);
+    return !allowed;
+}
+
+bool sigframe_fault(struct vcpu *v) {
+    struct entry e;
+    if (v->vector != PAGE_FAULT || v->blocked & signal_bit(SIGSEGV) || !memory_book() || !forbidden(v->address, v->error_code))
+        return false;
+    siginfo_t info = {.si_signo = SIGSEGV, .si_code = SEGV_ACCERR};
+    info.si_addr = (void *)v->address;
+    v->trap.address = v->address;
+    v->trap.vector = v->vector;
+    v->trap.error_code = v->error_code;
+    if (!prepare(v, &info, &e)) return false;
+    signal_forced(&info);
+    enter(v, SIGSEGV, &e);
+    return true;
 }
 
 /* ---- rt_sigreturn(2) ---- */

@@ -6,5 +6,7 @@
 bool sigframe_deliver(struct vcpu *);
 /* Delivers one signal as if it had come before the call that the guest makes, which is then made again; false: nothing was done. */
 bool sigframe_before_call(struct vcpu *);
+/* Makes a page fault that is an access which its mapping forbids the signal that it is; false: Python's, nothing was done. */
+bool sigframe_fault(struct vcpu *);
 /* rt_sigreturn(2), as in fast.c */
 bool finish_sigreturn(struct vcpu *);

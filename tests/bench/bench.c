@@ -140,6 +140,24 @@ static long signal_round_trip(long n) {
     return 0;
 }
 
+static char *guarded_;
+
+static void allow(int number) {
+    (void)number;
+    mprotect(guarded_, PAGE, PROT_READ | PROT_WRITE);
+}
+
+/* What garbage collectors and compilers at run time do: a page is forbidden, and touched. */
+static long fault(long n) {
+    signal(SIGSEGV, allow);
+    if (!guarded_) guarded_ = map(PAGE);
+    while (n--) {
+        mprotect(guarded_, PAGE, PROT_READ);
+        *(volatile char *)guarded_ = 1;
+    }
+    return 0;
+}
+
 static long fork_wait(long n) {
     while (n--) {
         pid_t pid = fork();
@@ -273,6 +291,7 @@ static const struct {
     {"memcpy", copy, 0},
     {"random read", random_read, 0},
     {"signal", signal_round_trip, 0},
+    {"SIGSEGV+mprotect", fault, 0},
     {"fork+wait", fork_wait, 0},
     {"fork+exec+wait", fork_exec_wait, 0},
     {"posix_spawn+wait", spawn_wait, 0},
