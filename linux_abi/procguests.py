@@ -88,18 +88,27 @@ class Other:
 
     def maps(self) -> bytes:
         """As Own.maps(): the host's areas in the window. Where the guest has none, the window is one that nobody may touch."""
-        lines = map(self._guest_area, _content(f"{self.pid}/maps").splitlines())
-        return b"".join([line + b"\n" for line in lines if line])
+        areas = self._guest_areas(_content(f"{self.pid}/maps").splitlines())
+        return b"".join([b"%08x-%08x %s\n" % area for area in areas.values()])
 
-    def _guest_area(self, line: bytes) -> bytes:
-        """A line of maps with the guest's addresses; empty if the area is none of the guest's."""
+    def _guest_areas(self, lines: list[bytes]) -> dict[bytes, tuple[int, int, bytes]]:
+        """Those lines of maps that are of areas of the guest's, with its addresses and the rest of the line.
+
+        What is mapped where a guest's address is taken for a host's (native/robust.c) is none.
+        """
         host_address = self.task.mm.host_address
-        area, _, rest = line.partition(b" ")
         window = host_address(PAGE) - PAGE
-        start, end = [int(address, 16) - window for address in area.split(b"-")]
-        if start <= 0 or host_address(start) != start + window or rest.startswith(b"---"):
-            return b""
-        return b"%08x-%08x %s" % (start, end, rest)
+        areas = {}
+        for line in lines:
+            area, _, rest = line.partition(b" ")
+            start, end = [int(address, 16) - window for address in area.split(b"-")]
+            if start > 0 and host_address(start) == start + window and not rest.startswith(b"---"):
+                areas[line] = start, end, rest
+
+        def is_mapped(address: int) -> bool:
+            return host_address(address) == address + window and any(start <= address < end for start, end, _ in areas.values())
+
+        return {line: area for line, area in areas.items() if not is_mapped(area[0] + window)}
 
     def threads(self) -> set[int]:
         """As Own.threads()."""
@@ -139,10 +148,12 @@ class Other:
         """As Own.resident(), by smaps: what the host says is of a fork, which has next to nothing of its own."""
         total = anonymous = 0
         shown = False
-        for line in _content(f"{self.pid}/smaps").splitlines():
+        lines = _content(f"{self.pid}/smaps").splitlines()
+        areas = self._guest_areas([line for line in lines if line.split(None, 1)[0][-1:] != b":"])
+        for line in lines:
             name, *words = line.split()
             if name[-1:] != b":":
-                shown = self._guest_area(line) != b""
+                shown = line in areas
             elif shown and name == b"Rss:":
                 total += int(words[0])
             elif shown and name == b"Anonymous:":

@@ -15,6 +15,7 @@
 #include "hidden.h"
 #include "host.h"
 #include "rlimit.h"
+#include "robust.h"
 #include "sigframe.h"
 #include "tree.h"
 #include "watch.h"
@@ -105,6 +106,7 @@ static int run(struct vcpu *v) {
         v->number = -1;
         if (host_identity_changed() && engine_->forget) engine_->forget(v);
         if (watched) watch_enter();
+        robust_enter(v);
         int exit = engine_->run(v);
         if (watched) watch_left(v, exit);
         if (!finish(v, &exit)) return exit;
@@ -170,6 +172,7 @@ int engine_fork_prepare(struct vcpu *cpu) {
 
 int engine_fork_child(struct vcpu *cpu) {
     vfork_born();
+    robust_forked();
     int error = engine_->fork_child(cpu);
     *cpu->robust_list = cpu->clear_child_tid = 0; /* here, since the child may set them before Python hears of the fork */
     if (error) return error;

@@ -23,6 +23,7 @@
 #include "load.h"
 #include "mmap.h"
 #include "rlimit.h"
+#include "robust.h"
 #include "tree.h"
 
 enum { CLOSING_MAX = 64, STRINGS_FIRST = 16 << 10, STRING_MAX = 128 << 10, STRINGS_MAX = 6 << 20 };
@@ -292,6 +293,7 @@ bool finish_execve(struct vcpu *cpu) {
     struct rlimit guest;
     uint64_t all = ~0ull;
     if (!allowed_ || !memory_plain() || exec_host()->proc < 0 || !fast_plain_path(cpu->regs->rdi)) return false;
+    if (robust_holds(cpu)) return false;
     hidden_widen(&guest);
     bool absent = false;
     struct image *i = prepare(cpu->regs, &absent);

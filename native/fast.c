@@ -24,6 +24,7 @@
 #include "link.h"
 #include "message.h"
 #include "mmap.h"
+#include "robust.h"
 #include "sigframe.h"
 #include "tree.h"
 #include "watch.h"
@@ -326,6 +327,7 @@ static const struct {
 };
 
 bool fast_inside(unsigned number) {
+    if (number == SYS_set_robust_list && robust_shares()) return false;
     return own_calls_ && (alone_ || !own_[number].alone) && !table_[number].watched && !watch_records();
 }
 

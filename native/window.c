@@ -9,10 +9,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "copy.h"
 #include "engine.h"
+#include "mmap.h"
+#include "robust.h"
+#include "vma.h"
 
 enum { GIB = 1 << 30 };
 #define GUARD (4ull * GIB)
@@ -29,6 +33,17 @@ static int map(uint64_t gva, uint64_t length, int prot, int flags, int fd, int64
 
 static int reserve(uint64_t gva, uint64_t length) {
     return map(gva, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+static bool is_file(int fd) {
+    struct stat status;
+    return !fstat(fd, &status) && S_ISREG(status.st_mode);
+}
+
+/* Whether other processes may have the memory that is mapped at gva, too. */
+static bool is_shared(uint64_t gva) {
+    const struct vma *v = memory_book() ? book_find(memory_book(), gva) : NULL;
+    return v && (v->flags & MAP_TYPE) != MAP_PRIVATE && v->flags & VMA_SIZED;
 }
 
 static bool inside(uint64_t gva, uint64_t length) {
@@ -110,8 +125,11 @@ int window_map(uint64_t gva, uint64_t length, int prot, int flags, int fd, int64
     if (!inside(gva, length) || present > length) return -EINVAL;
     flags &= ~(MAP_FIXED_NOREPLACE | MAP_GROWSDOWN | MAP_32BIT);
     engine_lower(gva, length, PROT_NONE);
+    robust_unshare(gva, length);
     int error = map(gva, length, prot, flags, fd, offset);
     if (error) return error;
+    bool shared = (flags & MAP_TYPE) != MAP_PRIVATE && prot & PROT_WRITE;
+    if (shared && (flags & MAP_ANONYMOUS || is_file(fd))) robust_share(gva, length);
     bool huge = (flags & MAP_ANONYMOUS) && !(flags & (MAP_SHARED | MAP_HUGETLB | MAP_STACK)) && length >= HUGE_MIN;
     if (huge) madvise((void *)(window_base_ + gva), length, MADV_HUGEPAGE);
     return present && prot != PROT_NONE ? engine_raise(gva, present, prot, huge) : 0;
@@ -120,11 +138,13 @@ int window_map(uint64_t gva, uint64_t length, int prot, int flags, int fd, int64
 int window_unmap(uint64_t gva, uint64_t length) {
     if (!inside(gva, length)) return -EINVAL;
     engine_lower(gva, length, PROT_NONE);
+    robust_unshare(gva, length);
     return reserve(gva, length);
 }
 
 int window_clear(void) {
     engine_clear();
+    robust_clear();
     return reserve(0, window_size_);
 }
 
@@ -132,6 +152,7 @@ int window_protect(uint64_t gva, uint64_t length, int prot, uint64_t present) {
     if (!inside(gva, length) || present > length) return -EINVAL;
     engine_lower(gva, length, prot);
     if (mprotect((void *)(window_base_ + gva), length, prot)) return -errno;
+    if (prot & PROT_WRITE && is_shared(gva)) robust_share(gva, length);
     return present && prot != PROT_NONE ? engine_raise(gva, present, prot, false) : 0;
 }
 
@@ -140,6 +161,9 @@ int window_move(uint64_t old, uint64_t old_length, uint64_t new_, uint64_t new_l
     int flags = MREMAP_MAYMOVE | MREMAP_FIXED | (keep ? MREMAP_DONTUNMAP : 0);
     if (old_length) engine_lower(old, old_length, PROT_NONE);
     engine_lower(new_, new_length, PROT_NONE);
+    bool shared = is_shared(old) && prot & PROT_WRITE;
+    if (!keep) robust_unshare(old, old_length);
+    robust_unshare(new_, new_length);
     void *from = (void *)(window_base_ + old), *to = (void *)(window_base_ + new_);
     if (mremap(from, old_length, new_length, flags, to) == MAP_FAILED) {
         int error = -errno;
@@ -150,6 +174,7 @@ int window_move(uint64_t old, uint64_t old_length, uint64_t new_, uint64_t new_l
         int error = reserve(old, old_length);
         if (error) return error;
     }
+    if (shared) robust_share(new_, new_length);
     return present && prot != PROT_NONE ? engine_raise(new_, present, prot, false) : 0;
 }
 

@@ -7,6 +7,7 @@ import os
 from linux_abi.errors import LinuxError
 from linux_abi.fds import Room
 from linux_abi.host import own
+from linux_abi.robust import release_robust_list
 from linux_abi.sigframe import NO_ALTSTACK
 from linux_abi.signals import DEFAULT_ACTION, forget_actions, set_action, set_mask
 from linux_abi.task import Limits
@@ -202,7 +203,8 @@ class Process:
 
         credentials.renew(task)
         task.altstack = NO_ALTSTACK
-        task.clear_child_tid = task.cpu.robust_list = 0
+        release_robust_list(task)
+        task.clear_child_tid = 0
         self._may_execute()
         for fd in leaving:
             now.close(fd)

@@ -59,10 +59,10 @@ def futex_requeue(task: Task, waiters: Ptr, flags: UInt, nr_wake: Int, nr_requeu
     return task.host.futex_requeue(_host_waiters(task, waiters, 2), flags, nr_wake, nr_requeue)
 
 
-# ---- Robust lists: the host's walks the VMM's memory, so the guest's is kept here and walked when its thread ends ----
+# ---- Robust lists: walked here when a thread ends, by the host's kernel when a process does (native/robust.c) ----
 
 
-@syscall(missing="of a process that is killed by SIGKILL from outside the list is not walked")
+@syscall(missing="at a process's end the walk ends at a lock in private memory or in a segment of shmat(2)")
 def set_robust_list(task: Task, head: Ptr, len: Size) -> int:
     """Tell where the thread's list of held robust futexes is."""
     if len != RobustListHead.size:

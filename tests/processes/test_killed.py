@@ -135,8 +135,5 @@ def test_killed(scene: str, guest: Engine, native: Engine, tmp_path: Path) -> No
     assert "137" in outcomes[0][1]
 
 
-def test_owner_of_a_robust_mutex(engine: Engine, compile_c: Callable[..., Path], request: pytest.FixtureRequest) -> None:
-    if not engine.is_native:
-        reason = "the host's kernel cannot walk a list of the guest's addresses: set_robust_list(2) is the VMM's at its end"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+def test_owner_of_a_robust_mutex(engine: Engine, compile_c: Callable[..., Path]) -> None:
     assert engine.run([compile_c(HERE / "robust.c", "-pthread")]) == (0, b"", b"")
