@@ -303,6 +303,8 @@ class ThreadGroup:
         # Another process of the tree: its first hidden descriptor and its program's; None for all others.
         self.relative: Callable[[int], tuple[int, int] | None] = lambda _: None
         self.has_executed: Callable[[int], bool] = lambda _: False  # whether a process is its child, with a program of its own
+        # Whether open(2) with these flags would write to a program that is being executed: a host's directory and path.
+        self.is_busy: Callable[[int, int | bytes, int], bool] = lambda _dirfd, _path, _flags: False
         self.layout = (0, 0, 0, 0, 0)  # start and end of code and of data, start of the heap, for /proc/self/stat
         self.actions = actions or Actions()
         self.tids: Callable[[], set[int]] = set  # the numbers of its threads but the first

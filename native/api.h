@@ -332,6 +332,8 @@ void tree_end(int status);
 /* Of a process of the tree that has not said that it has ended: its first hidden descriptor, and its program's or -1. 0, -ESRCH. */
 int tree_find(int pid, int *hidden, int *program);
 int tree_executed(int pid); /* it is a child of this process, and has executed a program */
+/* Whether the host would let this user open a file for writing, as `flags` of open(2) say, that the tree executes: ETXTBSY. */
+int tree_executes_file(int dirfd, const char *path, int flags);
 
 /* ---- The guest's limits where the host's process has others (rlimit.c; linux_abi/syscalls/limits.py) ------------------ */
 

@@ -351,6 +351,17 @@ static void learn(struct vcpu *cpu, unsigned number) {
     if (engine_->learn && !watch_records()) engine_->learn(cpu, number, (int64_t)cpu->regs->rax);
 }
 
+/* Whether the call is to write to what is being executed, which the host's kernel does not know of. */
+static bool is_busy(unsigned number, const long *to) {
+    switch (number) {
+    case SYS_open: return tree_executes_file(AT_FDCWD, (const char *)to[0], (int)to[1]);
+    case SYS_openat: return tree_executes_file((int)to[0], (const char *)to[1], (int)to[2]);
+    case SYS_creat: return tree_executes_file(AT_FDCWD, (const char *)to[0], O_CREAT | O_WRONLY | O_TRUNC);
+    case SYS_truncate: return to[1] >= 0 && tree_executes_file(AT_FDCWD, (const char *)to[0], O_WRONLY);
+    default: return false;
+    }
+}
+
 bool fast_finish(struct vcpu *cpu) {
     struct registers *r = cpu->regs;
     uint32_t number = (uint32_t)r->rax; /* as the kernel, which looks at no more */
@@ -397,7 +408,8 @@ bool fast_finish(struct vcpu *cpu) {
             break;
         }
     }
-    long result = host_syscall((long)number, to[0], to[1], to[2], to[3], to[4], to[5]);
+    long result = -ETXTBSY;
+    if (!is_busy(number, to)) result = host_syscall((long)number, to[0], to[1], to[2], to[3], to[4], to[5]);
     if (result == -ERESTARTSYS) return false;
     if (table_[number].opens && result >= 0 && !plain_file(result)) {
         close((int)result);

@@ -111,6 +111,7 @@ class Process:
         task.group.relative = _relative
         task.group.limits = _limits
         task.group.has_executed = lib.tree_executed
+        task.group.is_busy = _is_busy
         self.threads = Threads(task, self.mm, serve)
         task.group.tids = self.threads.others
         mask = bytearray(8)
@@ -382,6 +383,12 @@ def _is_being_made(pid: int) -> bool:
     except OSError:
         return False
     return int(parent) == os.getpid() and state not in (b"Z", b"X") and int(rest[15]) == 1
+
+
+def _is_busy(dirfd: int, path: int | bytes, flags: int) -> bool:
+    """As ThreadGroup.is_busy()."""
+    address = ffi.from_buffer(path) if isinstance(path, bytes) else ffi.cast("char *", path)
+    return bool(lib.tree_executes_file(dirfd, address, flags & 0x7FFFFFFF))
 
 
 def _relative(pid: int) -> tuple[int, int] | None:

@@ -27,6 +27,7 @@ from ..types import (
     UInt,
     ULong,
 )
+from ..uapi.errno import ETXTBSY
 from ..uapi.fcntl import (
     AT_FDCWD,
     AT_SYMLINK_NOFOLLOW,
@@ -57,11 +58,13 @@ if TYPE_CHECKING:
 def _open(task: Task, dirfd: int, path: int, flags: int, mode: int) -> int:
     dirfd = task.group.fds.visible(dirfd)
     name = host_path(task, path, AT_SYMLINK_NOFOLLOW if flags & O_NOFOLLOW else 0, dirfd)
+    if task.group.is_busy(dirfd, name, flags):
+        return -ETXTBSY
     fd = task.host.openat(dirfd, name, flags, mode)
     return fd if fd < 0 else opened(task, fd, flags)
 
 
-@syscall(plain=True)
+@syscall(plain=True, missing="ETXTBSY for a program of the tree that only another user's processes execute")
 def open(task: Task, pathname: Path, flags: Flags[OpenFlags], mode: CreateMode) -> NewFd:
     """Open or create a file."""
     return _open(task, AT_FDCWD, pathname, flags, mode)
@@ -89,6 +92,8 @@ def openat2(task: Task, dirfd: DirFd, pathname: Path, how: In[OpenHow], size: Si
     literal = asked.flags & O_NOFOLLOW or asked.resolve
     host_dirfd = task.group.fds.visible(dirfd)
     name = host_path(task, pathname, AT_SYMLINK_NOFOLLOW if literal else 0, host_dirfd)
+    if not asked.resolve and size == OpenHow.size and task.group.is_busy(host_dirfd, name, asked.flags):
+        return -ETXTBSY
     fd = task.host.openat2(host_dirfd, name, task.mm.host_address(how), size)
     return fd if fd < 0 else opened(task, fd, asked.flags)
 
@@ -328,9 +333,13 @@ def utimensat(dirfd: DirFd, pathname: Path, times: In[TimespecPair], flags: Flag
     """Set the times of a file below a directory in nanoseconds."""
 
 
-@forward
-def truncate(path: Path, length: Offset) -> None:
+@syscall(plain=True)
+def truncate(task: Task, path: Path, length: Offset) -> int:
     """Set a file's length."""
+    name = host_path(task, path, 0)
+    if length >= 0 and task.group.is_busy(AT_FDCWD, name, O_WRONLY):
+        return -ETXTBSY
+    return task.host.truncate(name, length)
 
 
 @forward
