@@ -21,10 +21,11 @@ bool robust_shares_;
 __thread __attribute__((tls_model("initial-exec"))) uint64_t robust_told_;
 
 /* What is mapped at [start, end) of the host because the guest has something at the same addresses. */
-static struct twin {
+struct twin {
     uint64_t start, end;
     bool head;
-} * twins_;
+};
+static struct twin *twins_;
 static size_t count_, room_;
 
 static bool overlaps(const struct twin *t, uint64_t start, uint64_t end) { return t->start < end && t->end > start; }
@@ -35,17 +36,28 @@ static struct twin *find(uint64_t start, uint64_t end) {
     return NULL;
 }
 
+static bool in_window(uint64_t host, uint64_t length) {
+    return host >= window_base_ && length <= window_size_ && host - window_base_ <= window_size_ - length;
+}
+
+/* Neighbours become one: mmap(2) gives places one below the other. */
 static void add(uint64_t start, uint64_t end, bool head) {
+    for (size_t i = 0; i < count_ && !head; i++) {
+        struct twin *t = &twins_[i];
+        if (t->head || in_window(t->start, t->end - t->start) != in_window(start, end - start)) continue;
+        if (t->end != start && t->start != end) continue;
+        if (t->end == start)
+            t->end = end;
+        else
+            t->start = start;
+        return;
+    }
     if (count_ == room_) {
         room_ = room_ ? 2 * room_ : 16;
         twins_ = realloc(twins_, room_ * sizeof *twins_);
         if (!twins_) signal_die(SIGKILL); /* as in vma.c */
     }
     twins_[count_++] = (struct twin){start, end, head};
-}
-
-static bool in_window(uint64_t host, uint64_t length) {
-    return host >= window_base_ && length <= window_size_ && host - window_base_ <= window_size_ - length;
 }
 
 /* Takes a place of the host's that nobody uses; in the window it is one where the guest has nothing. */

@@ -137,3 +137,9 @@ def test_killed(scene: str, guest: Engine, native: Engine, tmp_path: Path) -> No
 
 def test_owner_of_a_robust_mutex(engine: Engine, compile_c: Callable[..., Path]) -> None:
     assert engine.run([compile_c(HERE / "robust.c", "-pthread")]) == (0, b"", b"")
+
+
+def test_owners_at_any_moment(engine: Engine, compile_c: Callable[..., Path]) -> None:
+    if "sim" in engine.name:
+        pytest.skip("the simulated CPU's atomics are none between processes")
+    assert engine.run([compile_c(HERE / "robust_storm.c", "-pthread")]) == (0, b"", b"")
