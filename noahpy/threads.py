@@ -1,7 +1,7 @@
 """The guest's threads: each a host thread with a virtual CPU of its own (clone(2) with CLONE_THREAD, _exit(2)).
 
-Which there are, native/threads.c keeps. It also starts those after a process's first, where nothing about them is unusual, and has
-them end; they are known here from when they first need Python.
+Which there are, native/threads.c keeps. It also starts those after a process's first, where nothing about them is unusual, and
+has them end; they are known here from when they first need Python.
 """
 
 from __future__ import annotations
