@@ -60,7 +60,10 @@ const char *engine_flavour(void) { return engine_->flavour(); }
 struct vcpu *vcpu_create(void) {
     return engine_->create(true);
 }
-void vcpu_destroy(struct vcpu *v) { engine_->destroy(v); }
+void vcpu_destroy(struct vcpu *v) {
+    signal_kicks(NULL); /* what comes now is not for who has it next */
+    engine_->destroy(v);
+}
 
 void vcpu_clear(struct vcpu *v) {
     *v = (struct vcpu){.regs = v->regs, .robust_list = v->robust_list, .number = -1, .kept_exit = -1};

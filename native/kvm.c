@@ -211,6 +211,7 @@ static struct kvm_vcpu *idle_vcpu(void) {
     if (!v) return NULL;
     v->idle = false;
     v->load = v->save = 0;
+    v->run->immediate_exit = 0;
     return flavour_again(v) ? NULL : v;
 }
 
