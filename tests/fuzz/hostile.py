@@ -76,6 +76,7 @@ class _Cpu:
     def __init__(self) -> None:
         self.regs = memoryview(array("Q", [0] * 18))
         self.fs_base = self.gs_base = self.blocked = self.robust_list = self.clear_child_tid = 0
+        self.altstack = self.trap = (0, 0, 0)
         self.xstate_size = 576
         self.xstate_features = 3
         self.initial_xstate = bytes(576)
