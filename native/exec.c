@@ -293,7 +293,7 @@ bool finish_execve(struct vcpu *cpu) {
     struct rlimit guest;
     uint64_t all = ~0ull;
     if (!allowed_ || !memory_plain() || exec_host()->proc < 0 || !fast_plain_path(cpu->regs->rdi)) return false;
-    if (robust_holds(cpu)) return false;
+    if (robust_shares() && robust_holds(cpu)) return false;
     hidden_widen(&guest);
     bool absent = false;
     struct image *i = prepare(cpu->regs, &absent);

@@ -162,8 +162,8 @@ static bool finish_sigprocmask(struct vcpu *cpu) {
         case SIG_SETMASK: mask = given; break;
         default: return false;
         }
-        mask &= ~(signal_bit(SIGKILL) | signal_bit(SIGSTOP));
-        if (cpu->keeps && old & ~mask & (signal_bit(SIGSEGV) | signal_bit(SIGBUS))) return false;
+        mask &= ~SIGNALS_UNBLOCKABLE;
+        if (cpu->keeps && old & ~mask & SIGNALS_OURS) return false;
     }
     if (mask != old) {
         cpu->blocked = mask;
@@ -203,7 +203,7 @@ static bool finish_sigaction(struct vcpu *cpu) {
         if ((number == SIGSEGV || number == SIGBUS) && cpu->blocked & signal_bit(number))
             return false; /* one may wait, in Python */
         given.flags &= (uint64_t)(uint32_t)KNOWN_FLAGS;
-        given.mask &= ~(signal_bit(SIGKILL) | signal_bit(SIGSTOP));
+        given.mask &= ~SIGNALS_UNBLOCKABLE;
         actions_[number - 1] = given;
         int kind = ACTION_CATCH;
         if (given.handler == (uint64_t)SIG_DFL) kind = ACTION_DEFAULT;

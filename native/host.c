@@ -147,7 +147,6 @@ struct action {
     uint64_t mask;
 };
 
-#define OURS (1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1)) /* never blocked: copy_safely() needs them */
 #define RESTORER 0x04000000ul
 
 extern void signal_return(void) __attribute__((visibility("hidden")));
@@ -158,7 +157,7 @@ static int set_action(int number, const struct action *action) {
 
 static int catch_it(int number, unsigned long flags) {
     flags = (flags & (SA_NOCLDSTOP | SA_NOCLDWAIT | SA_RESTART)) | SA_SIGINFO | SA_ONSTACK | RESTORER;
-    return set_action(number, &(struct action){(void *)caught, flags, (void *)signal_return, ~OURS});
+    return set_action(number, &(struct action){(void *)caught, flags, (void *)signal_return, ~SIGNALS_OURS});
 }
 
 int signal_action(int number, int action, unsigned long flags) {
@@ -193,7 +192,7 @@ void signal_forced(const void *siginfo) {
 void signal_put(const void *siginfo) { keep(((const siginfo_t *)siginfo)->si_signo, siginfo); }
 
 int signal_mask(uint64_t mask) {
-    mask &= ~OURS;
+    mask &= ~SIGNALS_OURS;
     long result = host_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (uint64_t)&mask, 0, sizeof mask, 0, 0);
     return result == -ERESTARTSYS ? 0 : (int)result;
 }

@@ -6,7 +6,10 @@
 void signal_kicks(volatile uint8_t *immediate_exit);
 /* What signal_take() will give next; NULL: nothing, or what only Python can deliver (SIGSEGV, SIGBUS, a kick). */
 const siginfo_t *signal_waits(void);
-static inline uint64_t signal_bit(int number) { return 1ull << (number - 1); } /* in a mask */
+/* Masks: of one signal, of those that nobody can block, and of those that the host never does: copy_safely() needs them. */
+static inline uint64_t signal_bit(int number) { return 1ull << (number - 1); }
+#define SIGNALS_UNBLOCKABLE (signal_bit(SIGKILL) | signal_bit(SIGSTOP))
+#define SIGNALS_OURS (signal_bit(SIGSEGV) | signal_bit(SIGBUS))
 /* Whether this thread's user or group may be another since this was last asked. */
 bool host_identity_changed(void);
 /* For an engine that runs guests in this process: a caught signal calls stop(), too; fault() is asked what to do of a fault that

@@ -150,7 +150,7 @@ bool robust_holds(const struct vcpu *cpu) {
         uint64_t first, offset, pending;
     } list; /* struct robust_list_head */
     uint64_t head = *cpu->robust_list;
-    return robust_shares_ && window_read(&list, head, sizeof list) == sizeof list && (list.first != head || list.pending);
+    return head && window_read(&list, head, sizeof list) == sizeof list && (list.first != head || list.pending);
 }
 
 void robust_forked(void) { robust_told_ = 0; }

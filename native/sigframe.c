@@ -140,7 +140,7 @@ static void enter(struct vcpu *v, int number, const struct entry *e) {
     v->number = -1;
     vcpu_save_xstate(v, e->fpstate);
     uint64_t more = e->action.mask | (e->action.flags & NODEFER ? 0 : signal_bit(number));
-    v->blocked |= more & ~(signal_bit(SIGKILL) | signal_bit(SIGSTOP));
+    v->blocked |= more & ~SIGNALS_UNBLOCKABLE;
     signal_mask(v->blocked);
 }
 
@@ -217,7 +217,7 @@ bool finish_sigreturn(struct vcpu *v) {
     uint64_t at = r->rsp - sizeof f.restorer;
     if (*signal_caught() || at >= WINDOW_MAX || window_read(&f, at, UCONTEXT) < UCONTEXT) return false;
     if (f.stack != v->altstack.sp || f.stack_flags != v->altstack.flags || f.stack_size != v->altstack.size) return false;
-    if (v->keeps && v->blocked & ~f.mask & (signal_bit(SIGSEGV) | signal_bit(SIGBUS))) return false;
+    if (v->keeps && v->blocked & ~f.mask & SIGNALS_OURS) return false;
     if (!is_whole(f.fpstate) || vcpu_load_xstate(v, f.fpstate, xstate_features())) return false;
     *r = (struct registers){
         .rax = f.rax,
@@ -239,7 +239,7 @@ bool finish_sigreturn(struct vcpu *v) {
         .rip = f.rip,
         .rflags = (f.rflags & RESTORED_FLAGS) | FIXED_FLAGS,
     };
-    v->blocked = f.mask & ~(signal_bit(SIGKILL) | signal_bit(SIGSTOP));
+    v->blocked = f.mask & ~SIGNALS_UNBLOCKABLE;
     signal_mask(v->blocked);
     return true;
 }

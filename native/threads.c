@@ -14,6 +14,7 @@
 
 #include "engine.h"
 #include "host.h"
+#include "robust.h"
 
 enum { STACK = 1 << 20 }; /* of a host thread: Python's, too */
 
@@ -100,17 +101,10 @@ static long futex(uint32_t *word, int operation, uint32_t value) {
     return syscall(SYS_futex, word, operation, value, NULL, NULL, 0);
 }
 
-static bool holds_nothing(const struct vcpu *cpu) {
-    struct robust_list_head head;
-    uint64_t at = *cpu->robust_list;
-    if (!at) return true;
-    return window_read(&head, at, sizeof head) == sizeof head && (uint64_t)head.list.next == at && !head.list_op_pending;
-}
-
 /* exit(2): all but what the host's thread does for itself. False: nothing was done. */
 static bool end(struct vcpu *cpu) {
     int tid = (int)syscall(SYS_gettid);
-    if (!holds_nothing(cpu) || !thread_leaves()) return false;
+    if (robust_holds(cpu) || !thread_leaves()) return false;
     signal_mask(~0ull);
     uint64_t cleared = cpu->clear_child_tid;
     vcpu_destroy(cpu); /* another thread's from now on */

@@ -147,10 +147,9 @@ int tree_executed(int pid) {
 static bool is_of(const struct tree_record *r, const struct stat *file) {
     struct stat program;
     char name[40];
-    if (r == mine_) return !fstat(program_fd(), &program) && program.st_ino == file->st_ino && program.st_dev == file->st_dev;
     snprintf(name, sizeof name, "%d/fd/%d", r->pid, r->program);
-    return !fstatat(hidden_fd(exec_host()->proc), name, &program, 0) && program.st_ino == file->st_ino &&
-           program.st_dev == file->st_dev;
+    int error = r == mine_ ? fstat(program_fd(), &program) : fstatat(hidden_fd(exec_host()->proc), name, &program, 0);
+    return !error && program.st_ino == file->st_ino && program.st_dev == file->st_dev;
 }
 
 int tree_executes_file(int dirfd, const char *path, int flags) {

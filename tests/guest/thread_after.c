@@ -1,11 +1,8 @@
 /* Threads that start where others have ended before: what is left must not be seen, and whatever such a thread does is done. */
-#include "check.h"
+#include "children.h"
 #include <dirent.h>
 #include <linux/sched.h>
 #include <pthread.h>
-#include <sched.h>
-#include <signal.h>
-#include <sys/wait.h>
 
 enum { WARM = 4, ROUNDS = 200, PAIRS = 10, WILD = 8, ROUND_UP = 0x5f80 }; /* the last: of MXCSR */
 enum { THREAD = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM };
@@ -180,38 +177,30 @@ static void is_listed(void) {
 
 /* ---- how it ends, or all do ---- */
 
-static int status_of(void (*body)(void)) {
-    int status;
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        warm_up();
-        body();
-        _exit(99);
-    }
-    CHECK(waitpid(child, &status, 0) == child);
-    return status;
-}
-
 static void *exits(void *unused) {
     (void)unused;
     _exit(5);
 }
 
-static void exits_for_all(void) { run(exits, NULL); }
+static int exits_for_all(void) {
+    warm_up();
+    run(exits, NULL);
+    return 99;
+}
 
-static void start(void *(*body)(void *), void *argument) {
+static void begin(void *(*body)(void *), void *argument) {
     pthread_t thread;
     CHECK(pthread_create(&thread, NULL, body, argument) == 0);
 }
 
 /* The last ones end at the same time. */
-static void two_end_last(void) {
+static int two_end_last(void) {
+    warm_up();
     pthread_barrier_init(&barrier, NULL, 3);
-    start(waits, NULL);
-    start(waits, NULL);
+    begin(waits, NULL);
+    begin(waits, NULL);
     pthread_barrier_wait(&barrier);
-    syscall(SYS_exit, 3);
+    return (int)syscall(SYS_exit, 3);
 }
 
 static void *executes(void *unused) {
@@ -224,11 +213,12 @@ __attribute__((noreturn)) static void *spins(void *unused) {
     for (volatile long i = 0;; i++) {}
 }
 
-static void executes_beside_others(void) {
+static int executes_beside_others(void) {
+    warm_up();
     pthread_barrier_init(&barrier, NULL, 2);
-    start(spins, NULL);
-    start(waits, NULL);
-    start(executes, NULL);
+    begin(spins, NULL);
+    begin(waits, NULL);
+    begin(executes, NULL);
     for (;;) pause();
 }
 
@@ -243,12 +233,12 @@ int main(int argc, char **argv) {
     handles_a_signal();
     is_listed();
     run(forks, NULL);
-    int status = status_of(exits_for_all);
+    int status = status_of(start(exits_for_all));
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 5);
-    status = status_of(executes_beside_others);
+    status = status_of(start(executes_beside_others));
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 8);
     for (int i = 0; i < PAIRS; i++) {
-        status = status_of(two_end_last);
+        status = status_of(start(two_end_last));
         CHECK(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 3));
     }
     return 0;
