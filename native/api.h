@@ -273,6 +273,7 @@ void fast_watch_signals(void);                 /* leaves it to Python to deliver
 uint64_t fast_count(unsigned number);          /* calls finished in C */
 void fast_own(int allowed);                    /* whether C finishes calls that are not the host's as they are, too */
 void fast_memory(struct book *);               /* the guest's, for mmap(2) and its family */
+void exitless_when(int);                       /* calls may be served by another CPU: 0 never, 1 where one is free, 2 always */
 void fast_requests(const uint32_t *requests, unsigned count); /* of ioctl(2), with addresses, that C may hand to the host */
 /* The process's actions as rt_sigaction(2) has them, signal 1 first: handler, flags, restorer, mask. */
 uint64_t *fast_actions(void);

@@ -68,6 +68,19 @@ static long visible(uint64_t fd) {
     return is_hidden(number) ? INT_MAX : number;
 }
 
+/* Only the end of a path is looked at: `end`, `size` bytes of it. */
+static bool plain_end(const char *end, size_t size) {
+    uint64_t number = 0, place = 1;
+    for (size_t i = size; i-- && end[i] >= '0' && end[i] <= '9'; place *= 10) number += place * (uint64_t)(end[i] - '0');
+    if (place > 1 && visible(number) == INT_MAX) return false;
+    return size < 3 || memcmp(end + size - 3, "exe", 3) != 0 || (size > 3 && end[size - 4] != '/');
+}
+
+bool fast_plain_name(const char *path, size_t length) {
+    size_t size = length < NAME_END ? length : NAME_END;
+    return plain_end(path + length - size, size);
+}
+
 /* What may be a link to the VMM's program or to a descriptor of its own is Python's: a name `exe`, or that number
  * (linux_abi/procfs.py). An unreadable path is left to the host to refuse. */
 bool fast_plain_path(uint64_t gva) {
@@ -75,11 +88,12 @@ bool fast_plain_path(uint64_t gva) {
     if (length < 1) return true;
     char end[NAME_END];
     size_t size = length < NAME_END ? (size_t)length : NAME_END;
-    if (window_read(end, gva + (uint64_t)length - size, size) < size) return true;
-    uint64_t number = 0, place = 1;
-    for (size_t i = size; i-- && end[i] >= '0' && end[i] <= '9'; place *= 10) number += place * (uint64_t)(end[i] - '0');
-    if (place > 1 && visible(number) == INT_MAX) return false;
-    return size < 3 || memcmp(end + size - 3, "exe", 3) != 0 || (size > 3 && end[size - 4] != '/');
+    return window_read(end, gva + (uint64_t)length - size, size) < size || plain_end(end, size);
+}
+
+const uint8_t *fast_kinds(unsigned number, unsigned *count) {
+    *count = table_[number].count;
+    return table_[number].known && !table_[number].watched ? table_[number].kinds : NULL;
 }
 
 /* Whether a descriptor that the host has just opened is of procfs, where some files are views: Python's. */
@@ -146,6 +160,7 @@ static bool own_calls_, alone_;
 
 void fast_own(int allowed) { own_calls_ = allowed; }
 bool fast_owns(void) { return own_calls_; }
+bool fast_plain(void) { return own_calls_ && alone_ && !watch_records(); }
 void fast_alone(int alone) { alone_ = alone; }
 
 /* rt_sigprocmask(2), as linux_abi/syscalls/signal.py does it. Python's: bad arguments, and SIGSEGV and SIGBUS where it has kept

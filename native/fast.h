@@ -11,13 +11,17 @@ bool fast_iovecs(struct iovec *out, uint64_t gva, size_t count);
 bool fast_finish(struct vcpu *);
 /* A path that cannot lead to the VMM's program or to a descriptor of its own. */
 bool fast_plain_path(uint64_t gva);
+bool fast_plain_name(const char *path, size_t length); /* the same of one that is here */
+/* The kinds of a forwarded call's arguments; NULL: it is none that C may finish. */
+const uint8_t *fast_kinds(unsigned number, unsigned *count);
 /* Python is to hear of NEWS_... at the next exit; which there are. */
 void news(int what);
 int fast_has_news(void);
 /* Whether the engine may do this call in the guest: rt_sigaction(2) (where no more than the table of actions changes) or another. */
 bool fast_inside(unsigned number);
-/* Whether C does what is not the host's as it is. */
+/* Whether C does what is not the host's as it is; and the process has one thread, whose calls nobody looks at. */
 bool fast_owns(void);
+bool fast_plain(void);
 /* What the process does at a signal, as rt_sigaction(2) has it. Any thread may set another while this one looks. */
 struct guest_action {
     uint64_t handler, flags, restorer, mask;

@@ -252,7 +252,7 @@ static enum state at_call(struct kvm_vcpu *v, enum state other) {
     struct registers *r = v->seen.regs;
     enum inside was = inside_leave(v);
     if (was == NOT_INSIDE) return other;
-    if (was == INSIDE_DONE) return IN_USER;
+    if (was == INSIDE_DONE) return ANSWERED;
     r->rip = r->rcx;
     r->rflags = r->r11;
     return AT_CALL;

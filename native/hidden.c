@@ -88,6 +88,8 @@ static void look(void) {
     news(NEWS_CROWDED);
 }
 
+bool hidden_is_near(long fd) { return fd >= near_; }
+
 void hidden_met(long number, long result) {
     bool pair = number == SYS_pipe || number == SYS_pipe2 || number == SYS_socketpair;
     if (near_ != INT_MAX && (result == near_ || (pair && !result))) look();

@@ -16,3 +16,4 @@ void hidden_widen(struct rlimit *guest);
 void hidden_narrow(const struct rlimit *guest);
 /* The guest's system call has ended so, and may have given a number that comes near the VMM's: NEWS_CROWDED. */
 void hidden_met(long number, long result);
+bool hidden_is_near(long fd); /* whether this one would */

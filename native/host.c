@@ -15,6 +15,7 @@
 
 #include "copy.h"
 #include "count.h"
+#include "exitless.h"
 #include "hidden.h"
 #include "tree.h"
 #include "watch.h"
@@ -42,6 +43,7 @@ static bool (*fault_)(uint64_t, long long *);
 
 void signal_stops(void (*stop)(void), bool (*fault)(uint64_t, long long *)) { stop_ = stop, fault_ = fault; }
 
+/* Calls that make the thread another than it was. */
 static void note(long number, long result) {
     hidden_met(number, result);
     switch (number) {
@@ -52,7 +54,15 @@ static void note(long number, long result) {
     case SYS_setresuid:
     case SYS_setresgid:
     case SYS_setns:
-    case SYS_unshare: mine_.identity_changed |= !result;
+    case SYS_unshare: mine_.identity_changed |= !result; /* fallthrough */
+    case SYS_setfsuid:
+    case SYS_setfsgid:
+    case SYS_setgroups:
+    case SYS_capset:
+    case SYS_sched_setaffinity:
+    case SYS_close_range: /* CLOSE_RANGE_UNSHARE */
+    case SYS_seccomp:
+    case SYS_prctl: exitless_renew();
     }
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "exitless.h"
 #include "fast.h"
 #include "pagetable.h"
 
@@ -16,8 +17,8 @@ _Static_assert(INSIDE_PORT == STUB_PORT && INSIDE_SIGACTION == SYS_rt_sigaction 
                "as the assembler has it");
 
 /* The labels of inside_x86_64.S. */
-extern const uint8_t inside_code[], inside_kept[], inside_temporaries[], inside_commit[], inside_done[], inside_given[],
-    inside_back[], inside_leave_guest[], inside_end[];
+extern const uint8_t inside_code[], inside_kept[], inside_temporaries[], inside_asked[], inside_collected[], inside_commit[],
+    inside_done[], inside_given[], inside_back[], inside_leave_guest[], inside_end[];
 
 static uint64_t code_, actions_; /* guest-physical */
 
@@ -50,8 +51,10 @@ int inside_vcpu(struct kvm_vcpu *v, bool kernel) {
 
 /* ---- answers ---- */
 
+static const int64_t BRIEF = 1ll << INSIDE_BRIEF;
+
 static int64_t *answers(const struct kvm_vcpu *v) { return pool_address(v->inside); }
-static const uint64_t *counts(const struct kvm_vcpu *v) { return pool_address(v->inside + GUEST_PAGE); }
+static uint64_t *counts(const struct kvm_vcpu *v) { return pool_address(v->inside + GUEST_PAGE); }
 
 void inside_learn(struct vcpu *v, unsigned number, int64_t result) {
     if (number < INSIDE_CALLS) answers((struct kvm_vcpu *)v)[number] = result + 1;
@@ -60,7 +63,15 @@ void inside_learn(struct vcpu *v, unsigned number, int64_t result) {
 void inside_forget(struct vcpu *v) {
     int64_t *of = answers((struct kvm_vcpu *)v);
     for (unsigned number = 0; number < INSIDE_CALLS; number++)
-        if (of[number] > 0) of[number] = 0;
+        if (of[number] > 0 && of[number] != BRIEF) of[number] = 0;
+}
+
+bool inside_asks(const struct kvm_vcpu *v, unsigned number) { return number < INSIDE_CALLS && answers(v)[number] == BRIEF; }
+void inside_ask(struct kvm_vcpu *v, unsigned number, bool asks) { answers(v)[number] = asks ? BRIEF : 0; }
+void *inside_scratch(const struct kvm_vcpu *v) { return pool_address(v->inside + 2 * GUEST_PAGE); }
+
+void inside_counted(const struct kvm_vcpu *v, uint64_t number) {
+    if (number < INSIDE_CALLS) counts(v)[number]++;
 }
 
 uint64_t inside_count(const struct kvm_vcpu *v, unsigned number) { return number < INSIDE_CALLS ? counts(v)[number] : 0; }
@@ -69,13 +80,12 @@ uint64_t inside_count(const struct kvm_vcpu *v, unsigned number) { return number
 void inside_enter(struct kvm_vcpu *v) {
     answers(v)[INSIDE_SIGACTION] = !answers(v)[INSIDE_KERNEL] && fast_inside(SYS_rt_sigaction);
     answers(v)[INSIDE_SET_ROBUST_LIST] = fast_inside(SYS_set_robust_list);
+    if (!answers(v)[INSIDE_KERNEL]) exitless_enter(v);
 }
 
 /* ---- a vCPU that was stopped in there ---- */
 
-static uint64_t *scratch(const struct kvm_vcpu *v) { return pool_address(v->inside + 2 * GUEST_PAGE); }
-
-static uint64_t kept(const struct kvm_vcpu *v, int offset) { return scratch(v)[offset / 8]; }
+static uint64_t kept(const struct kvm_vcpu *v, int offset) { return ((uint64_t *)inside_scratch(v))[offset / 8]; }
 
 static void restore_temporaries(struct kvm_vcpu *v) {
     struct registers *r = v->seen.regs;
@@ -89,7 +99,8 @@ static void restore_temporaries(struct kvm_vcpu *v) {
 static void undo_action(const struct kvm_vcpu *v) {
     enum { ACTION = 32, SIGNALS = 64 };
     unsigned place = (unsigned)v->seen.regs->rdi - 1;
-    if (place < SIGNALS) memcpy((uint8_t *)inside_actions() + place * ACTION, &scratch(v)[INSIDE_UNDO / 8], ACTION);
+    if (place < SIGNALS)
+        memcpy((uint8_t *)inside_actions() + place * ACTION, (uint8_t *)inside_scratch(v) + INSIDE_UNDO, ACTION);
 }
 
 enum inside inside_leave(struct kvm_vcpu *v) {
@@ -97,13 +108,16 @@ enum inside inside_leave(struct kvm_vcpu *v) {
     uint64_t offset = r->rip - inside_entry(v);
     if (offset > (uint64_t)(inside_end - inside_code)) return NOT_INSIDE;
     const uint8_t *at = inside_code + offset;
-    if (at < inside_kept || at >= inside_leave_guest) return INSIDE_ASKED;
+    bool asks = (at >= inside_asked && at < inside_collected) || exitless_asked(v);
+    if (!asks && (at < inside_kept || at >= inside_leave_guest)) return INSIDE_ASKED;
     r->rsp = kept(v, INSIDE_RSP);
     r->r11 = kept(v, INSIDE_R11);
+    if (asks && !exitless_settle(v)) return INSIDE_ASKED;
     if (at >= inside_temporaries && at < inside_given) restore_temporaries(v);
     if (at >= inside_commit && at < inside_done) undo_action(v);
-    if (at < inside_done || (at >= inside_given && at < inside_back)) return INSIDE_ASKED;
-    if (at < inside_given) r->rax = 0;
+    bool answered = asks || (at >= inside_collected && at < inside_temporaries);
+    if ((at < inside_done && !answered) || (at >= inside_given && at < inside_back)) return INSIDE_ASKED;
+    if (at >= inside_done && at < inside_given) r->rax = 0;
     r->rip = r->rcx = kept(v, INSIDE_RCX);
     r->rflags = r->r11;
     return INSIDE_DONE;

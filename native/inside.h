@@ -8,8 +8,9 @@
 #define INSIDE_ACTIONS 0x4000
 #define INSIDE_PAGES 8
 
-/* Entries of 8 bytes: of a call by its number, the result plus one; of rt_sigaction(2) and set_robust_list(2) 1: to be done inside.
- * 0: leave. */
+/* Entries of 8 bytes: of a call by its number, the result plus one; of rt_sigaction(2) and set_robust_list(2) 1: to be done inside;
+ * bit INSIDE_BRIEF alone: to be asked of the helper. 0: leave. */
+#define INSIDE_BRIEF 62
 #define INSIDE_CALLS 500
 #define INSIDE_SIGACTION 13
 #define INSIDE_SET_ROBUST_LIST 273
@@ -25,6 +26,19 @@
 #define INSIDE_R9 48
 #define INSIDE_ROBUST_LIST 56 /* what set_robust_list(2) has said */
 #define INSIDE_UNDO 64
+
+/* In scratch: a call that is asked of the helper (exitless.c), in cache lines of its own. */
+#define INSIDE_STATE 128 /* 32 bits: EXITLESS_... */
+#define INSIDE_AWAKE 132 /* 32 bits, not 0: the helper looks */
+#define INSIDE_RESULT 136
+#define INSIDE_NUMBER 144
+#define INSIDE_ARGUMENTS 152
+
+#define EXITLESS_IDLE 0
+#define EXITLESS_ASKED 1
+#define EXITLESS_TAKEN 2
+#define EXITLESS_DONE 3
+#define EXITLESS_LEFT 4 /* it is to be made by an exit */
 
 #define INSIDE_PORT 0x80 /* STUB_PORT */
 
@@ -45,5 +59,10 @@ enum inside { NOT_INSIDE, INSIDE_ASKED, INSIDE_DONE } inside_leave(struct kvm_vc
 void inside_learn(struct vcpu *, unsigned number, int64_t result);
 void inside_forget(struct vcpu *);
 uint64_t inside_count(const struct kvm_vcpu *, unsigned number); /* of calls answered there */
-void *inside_actions(void);                                      /* the process's, a page of zeros at first */
+/* Whether the helper may be asked for a call, and that it may or may not. */
+bool inside_asks(const struct kvm_vcpu *, unsigned number);
+void inside_ask(struct kvm_vcpu *, unsigned number, bool asks);
+void inside_counted(const struct kvm_vcpu *, uint64_t number); /* one more call was answered */
+void *inside_scratch(const struct kvm_vcpu *);
+void *inside_actions(void); /* the process's, a page of zeros at first */
 #endif

@@ -5,8 +5,9 @@
  * SYSRET and touches none of the guest's memory.
  *
  * A signal or a fault may stop a vCPU anywhere in here. The VMM makes a call that was not made of it, or one that is done, by
- * the labels: up to `kept` no register is changed, up to `temporaries` and from `given` to `back` none but r11 and rsp, up to
- * `done` those that scratch keeps, and from `commit` to `done` the action, which `undo` keeps. From `done` on the call is done. */
+ * the labels: up to `kept` no register is changed, up to `temporaries` and from `given` to `back` none but r11 and rsp, and from
+ * `asked` to `collected` rax; up to `done` those that scratch keeps, and from `commit` to `done` the action, which `undo` keeps. From
+ * `collected` to `temporaries`, and from `done` on, the call is done; from `asked` to `collected` the helper says (exitless.c). */
 #include "inside.h"
 
 #define AT(page)    (inside_code + INSIDE_##page)
@@ -16,6 +17,7 @@
 #define KNOWN_FLAGS 0xdc000807 /* of an action, as in fast.c */
 #define HOST_FLAGS  0x10000003 /* of these, the host's kernel's business: SA_RESTART, SA_NOCLDSTOP, SA_NOCLDWAIT */
 #define KILL_STOP   0x40100    /* in a set of signals */
+#define PATIENCE    500        /* looks */
 #define LAST_ACTION (1 << 46) - 32 /* the last address in the window for one */
 
 .macro label name
@@ -39,6 +41,10 @@ label kept
     mov (%r11, %rax, 8), %r11
     test %r11, %r11
     jz refuse
+    test %r11, %r11
+    js inside_given /* an error */
+    bt $INSIDE_BRIEF, %r11
+    jc ask
     cmp $INSIDE_SET_ROBUST_LIST, %eax
     je robust_list
     cmp $INSIDE_SIGACTION, %eax
@@ -59,8 +65,53 @@ robust_list:
     mov %rdi, S(ROBUST_LIST) /* which may be done again */
     jmp inside_given
 refuse:
+    mov S(RSP), %rsp
     mov S(R11), %r11
     jmp inside_leave_guest
+
+ask: /* rsp counts, r11 is the state */
+    cmpl $0, S(AWAKE)
+    je refuse
+    mov %rax, S(NUMBER)
+    mov %rdi, S(ARGUMENTS)
+    mov %rsi, 8 + S(ARGUMENTS)
+    mov %rdx, 16 + S(ARGUMENTS)
+    mov %r10, 24 + S(ARGUMENTS)
+    mov %r8, 32 + S(ARGUMENTS)
+    mov %r9, 40 + S(ARGUMENTS)
+    mov $PATIENCE, %esp
+    movl $EXITLESS_ASKED, S(STATE)
+label asked
+    mov S(STATE), %r11d
+    cmp $EXITLESS_DONE, %r11d
+    jae answered
+    pause
+    dec %esp
+    jnz inside_asked
+    mov $EXITLESS_ASKED, %eax /* nobody looks? Then it is taken back */
+    xor %r11d, %r11d
+    lock cmpxchg %r11d, S(STATE)
+    mov S(NUMBER), %rax
+    jne slow
+    movl $0, S(AWAKE)
+    jmp refuse
+slow:
+    mov $PATIENCE, %esp
+    cmpl $EXITLESS_TAKEN, S(STATE)
+    jne inside_asked
+    jmp refuse /* the VMM waits for it */
+left:
+    movl $EXITLESS_IDLE, S(STATE)
+    jmp refuse
+answered:
+    jne left
+    mov S(RESULT), %rax
+    movl $EXITLESS_IDLE, S(STATE)
+label collected
+    mov S(NUMBER), %r11
+    lea AT(COUNTS)(%rip), %rsp
+    incq (%rsp, %r11, 8)
+    jmp inside_back
 
 label temporaries
     shl $5, %r11

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "engine.h"
+#include "exitless.h"
 #include "hidden.h"
 #include "host.h"
 #include "inside.h"
@@ -337,7 +338,9 @@ static int run(struct vcpu *seen) {
     int exit = leave(v, &state);
     if (!failed) {
         if (v->run->exit_reason != KVM_EXIT_IO) return unexpected(v);
-        return state == IN_USER ? forbidden_out(v) : exit;
+        if (state == IN_USER) return forbidden_out(v);
+        if (exit == EXIT_SYSCALL) exitless_called(v);
+        return exit;
     }
     if (failed == EAGAIN) start_thread_above_limit(v);
     if (failed == EINTR && state == IN_USER && flavour_trapped(v)) return EXIT_FAULT;
@@ -392,6 +395,7 @@ static int make_anew(struct kvm_vcpu *v) {
 
 static int fork_child(struct vcpu *cpu) {
     struct kvm_vcpu *v = (struct kvm_vcpu *)cpu;
+    exitless_born(v);
     forget(v); /* `run` is not inherited (MADV_DONTFORK) */
     hidden_remove(&vm_);
     return make_anew(v);
@@ -400,6 +404,7 @@ static int fork_child(struct vcpu *cpu) {
 /* ---- without a VM ---- */
 
 static int unmake(struct vcpu *cpu) {
+    exitless_end();
     int error = fork_prepare(cpu);
     if (error) return error;
     for (struct kvm_vcpu *v = vcpus_; v; v = v->next) munmap(v->run, run_size_);

@@ -9,6 +9,7 @@ struct kvm_vcpu {
     struct vcpu seen; /* by Python; first */
     int fd, index;
     bool idle; /* no thread has it */
+    bool asks; /* the helper, for calls (exitless.c) */
     struct kvm_vcpu *next;
     struct kvm_run *run;
     struct registers user;        /* of the guest, while the vCPU's own are at a way back in */
@@ -46,7 +47,7 @@ void xstate_leave(struct kvm_vcpu *, bool faulted);
 
 enum { STUB_PORT = 0x80, FLAG_TF = 1 << 8, FLAG_RF = 1 << 16 };
 
-enum state { IN_USER, AT_CALL, AT_EXCEPTION };
+enum state { IN_USER, ANSWERED /* behind a call */, AT_CALL, AT_EXCEPTION };
 
 /* Makes the pages that all vCPUs share (GDT, IDT, stubs) and turns to user code that calls for ever: the probe. */
 int flavour_prepare(void);

@@ -32,6 +32,7 @@ OPTIONS = (
     ("-o", "--output", "FILE", "where what is traced or measured goes"),
     ("", "--no-aslr", "", "put PROGRAM at the same addresses in every run"),
     ("", "--no-fast", "", "serve every system call in Python, none in C"),
+    ("", "--exitless", "WHEN", "auto, always, never: let a free CPU serve short calls"),
     ("-h", "--help", "", "print this and exit"),
     ("-V", "--version", "", "print the version and exit"),
 )
@@ -74,7 +75,13 @@ HOOKS = (
 PAGES = {"tracing": TRACING, "measuring": MEASURING, "roots": ROOTS, "hooks": HOOKS}
 ALL_OPTIONS = (*OPTIONS, *TRACING, *MEASURING, *ROOTS, *HOOKS)
 # What an option's value may be, where that is one of a few words. A value in brackets may be left out.
-CHOICES = {"--engine": ("kvm", "sim", "auto"), "--trace": ("blocks",), "--coverage": ("lcov", "drcov"), "--strace": ("json",)}
+CHOICES = {
+    "--engine": ("kvm", "sim", "auto"),
+    "--exitless": ("auto", "always", "never"),
+    "--trace": ("blocks",),
+    "--coverage": ("lcov", "drcov"),
+    "--strace": ("json",),
+}
 # Name, possible first arguments, what it does.
 COMMANDS = (
     ("doctor", "[--json]", "say whether programs can run here"),
@@ -103,6 +110,7 @@ def isolate() -> None:
 _KEPT = {
     "--argv0": "argv0",
     "--engine": "engine",
+    "--exitless": "exitless",
     "--coverage": "coverage",
     "--output": "output",
     "--script": "script",
@@ -126,6 +134,7 @@ class Options:
         self.argv0: str | None = None
         self.aslr = True
         self.engine = "auto"
+        self.exitless = "auto"
         self.fast = True
         self.cpu: Cpu | None = None
         self.quiet = False

@@ -50,6 +50,7 @@ def start(program: bytes, argv: list[bytes], envp: list[bytes], options: Options
     if options.cpu:
         vdso.replace(dict(zip((AT_HWCAP, AT_HWCAP2), kvm.shape_cpu(options.cpu), strict=True)))
     lib.fast_memory(mm.vmas.book)
+    lib.exitless_when(("never", "auto", "always").index(options.exitless))
     vdso.tell(options.aslr, _hold_proc())
     entry = process.load(image)
     fds = FdTable(lib.hidden_base(), lib.hidden_count(), lib.hidden_move, lib.hidden_watch)

@@ -90,6 +90,18 @@ def test_program(name: str, variant: str, engine: Engine, build: Callable[[str, 
     check_end(engine.run([build(name, variant)], cwd=tmp_path), 0)
 
 
+# What makes short calls, and what comes between them.
+DENSE = """
+    answers credentials dense_calls descriptors dirfd_calls fork_again getdents interrupted_loops locks open_flags pipe
+    read_write restart seek setxid signal_storm sockets thread_after
+"""
+
+
+@pytest.mark.parametrize("name", DENSE.split())
+def test_another_cpu_serves(name: str, guest: Engine, build: Callable[[str, str], Path], tmp_path: Path) -> None:
+    check_end(guest.run(["-q", "--exitless=always", build(name, "dynamic")], cwd=tmp_path), 0)
+
+
 # A program that starts another in a child, and one in its own place: it is execve(2) that loads the program then.
 BY_SHELL = {"in_a_child": '"$@"; exit $?', "in_place": 'exec "$@"'}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -76,6 +77,15 @@ def test_what_is_answered_in_the_guest(counted: Counted, guest: Engine) -> None:
     _, (process,) = counted([sys.executable, "-I", "-c", script])
     assert made(process, "getuid") >= 1000
     assert ("guest" in process["calls"]["getuid"]) == (guest.name == "kvm")
+
+
+def test_what_another_cpu_serves(counted: Counted, guest: Engine) -> None:
+    script = "import os; f = os.open('/etc/passwd', 0); [os.lseek(f, n, 0) for n in range(20000)]"
+    for when in ("never", "always"):
+        _, (process,) = counted([sys.executable, "-I", "-c", script], f"--exitless={when}")
+        assert 20000 <= made(process, "lseek") < 20100
+        another = when == "always" and guest.name == "kvm" and len(os.sched_getaffinity(0)) > 1
+        assert ("guest" in process["calls"]["lseek"]) == another
 
 
 def test_table(guest: Engine, compile_c: Callable[..., Path]) -> None:
