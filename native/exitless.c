@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -275,6 +276,7 @@ static void look(struct desk *d) {
 
 static void *help(void *unused) {
     (void)unused;
+    prctl(PR_SET_NAME, "noahpy-exitless");
     SET(helper_.tid, gettid());
     for (;;) {
         wait_while(&helper_.wanted, 0);
