@@ -51,8 +51,8 @@ def build(name: str = "bench") -> Path:
 def engines() -> dict[str, list[str]]:
     found = {name: command for name, command in PEERS.items() if shutil.which(command[0])}
     noahpy = noahpy_command()
-    ways = {"noahpy": noahpy, "no-fast": [*noahpy, "--no-fast"], "sim": [*noahpy, "--engine", "sim"]}
-    return {"native": [], **ways, **found}
+    ways = {"by exits": ["--exitless", "never"], "no-fast": ["--no-fast"], "sim": ["--engine", "sim"]}
+    return {"native": [], "noahpy": noahpy, **{name: [*noahpy, *options] for name, options in ways.items()}, **found}
 
 
 def inside(program: Path, name: str) -> Callable[[list[str]], float]:
@@ -235,7 +235,7 @@ def main() -> int:
     print("\n".join(table(samples)))
     if (over := start_over_python(samples)) is not None:
         print(f"\nnoahpy's start of a static program takes {in_unit(over)} more than python -S -c pass takes natively.")
-    over_floors = {name: over for name in ("noahpy", "no-fast") if (over := over_floor(samples, floors, name)) is not None}
+    over_floors = {name: over for name in ("by exits", "no-fast") if (over := over_floor(samples, floors, name)) is not None}
     run: report.Run = {
         "cpu": cpu(),
         "cpus": os.cpu_count(),

@@ -8,7 +8,12 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-COLOURS = {"noahpy": "#1f6feb", "no-fast": "#79b8ff", "sim": "#8957e5"}  # of peers: grey, lighter and lighter
+COLOURS = {
+    "noahpy": "#1f6feb",
+    "by exits": "#54aeff",
+    "no-fast": "#b6e3ff",
+    "sim": "#8957e5",
+}  # of peers: greys
 _PEERS = ("#57606a", "#8c959f", "#afb8c1", "#d0d7de")
 _LEFT, _WIDTH, _BAR, _GAP, _TOP = 190, 560, 9, 12, 58  # pixels
 
@@ -64,7 +69,7 @@ def floors(run: Run) -> str:
         f"{call}; a fork whose child makes a VM, and its end, {fork}."
     )
     if over := run["over_floor"]:
-        c, python = (over[name] / 1000 for name in ("noahpy", "no-fast"))
+        c, python = (over[name] / 1000 for name in ("by exits", "no-fast"))
         text += (
             f" Over the exit by SYSCALL, getppid takes {c:.2f} µs ({100 * c * 1000 / run['floors']['call']:.1f} %) more when C "
             f"finishes it, {python:.2f} µs when Python does: medians of the rounds' differences."
