@@ -58,12 +58,15 @@ static const uint8_t brief_[CALLS] = {
 /* What both share, of inside.h. The guest may write anything there at any time. */
 struct desk {
     uint32_t state, awake;
-    uint64_t result, number, arguments[ARGUMENTS];
+    uint64_t number;
+    union {
+        uint64_t arguments[ARGUMENTS], result;
+    };
 };
 _Static_assert(offsetof(struct desk, awake) == INSIDE_AWAKE - INSIDE_STATE &&
                    offsetof(struct desk, result) == INSIDE_RESULT - INSIDE_STATE &&
                    offsetof(struct desk, number) == INSIDE_NUMBER - INSIDE_STATE &&
-                   offsetof(struct desk, arguments) == INSIDE_ARGUMENTS - INSIDE_STATE,
+                   offsetof(struct desk, arguments) == INSIDE_ARGUMENTS - INSIDE_STATE && sizeof(struct desk) == 64,
                "as the assembler has it");
 
 static struct desk *desk_of(const struct kvm_vcpu *v) { return (struct desk *)((uint8_t *)inside_scratch(v) + INSIDE_STATE); }
@@ -236,7 +239,7 @@ static bool answer(struct desk *d) {
         uint64_t arguments[ARGUMENTS];
         memcpy(arguments, d->arguments, sizeof arguments);
         result = serve((unsigned)GET(d->number), arguments);
-        d->result = (uint64_t)result;
+        if (result != LEFT) d->result = (uint64_t)result;
         SET(d->state, result == LEFT ? EXITLESS_LEFT : EXITLESS_DONE);
     }
     SET(helper_.busy, 0);

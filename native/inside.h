@@ -27,12 +27,12 @@
 #define INSIDE_ROBUST_LIST 56 /* what set_robust_list(2) has said */
 #define INSIDE_UNDO 64
 
-/* In scratch: a call that is asked of the helper (exitless.c), in cache lines of its own. */
+/* In scratch: a call that is asked of the helper (exitless.c), in a cache line of its own. */
 #define INSIDE_STATE 128 /* 32 bits: EXITLESS_... */
 #define INSIDE_AWAKE 132 /* 32 bits, not 0: the helper looks */
-#define INSIDE_RESULT 136
-#define INSIDE_NUMBER 144
-#define INSIDE_ARGUMENTS 152
+#define INSIDE_NUMBER 136
+#define INSIDE_ARGUMENTS 144
+#define INSIDE_RESULT INSIDE_ARGUMENTS /* the first, once it is done */
 
 #define EXITLESS_IDLE 0
 #define EXITLESS_ASKED 1
