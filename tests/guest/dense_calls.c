@@ -258,7 +258,7 @@ static void threads(void) {
         CHECK(pthread_join(thread, NULL) == 0);
     }
     warm_up();
-    CHECK(tasks() == 1);
+    while (tasks() != 1) usleep(1000); /* a thread that was joined is still ending */
 }
 
 /* ---- what belongs to the thread that calls ---- */

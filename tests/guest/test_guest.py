@@ -98,7 +98,7 @@ DENSE = """
 
 
 @pytest.mark.parametrize("name", DENSE.split())
-def test_another_cpu_serves(name: str, guest: Engine, build: Callable[[str, str], Path], tmp_path: Path) -> None:
+def test_exitless(name: str, guest: Engine, build: Callable[[str, str], Path], tmp_path: Path) -> None:
     check_end(guest.run(["-q", "--exitless=always", build(name, "dynamic")], cwd=tmp_path), 0)
 
 
