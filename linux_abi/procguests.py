@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PAGE = 4096
 _USER_WORKER = 0x4000  # PF_USER_WORKER in a thread's flags: the kernel's, for KVM
 _FLAGS = 6  # of a thread's stat, counted behind its name
+_HELPER = b"noahpy-exitless"  # the name of the VMM's own (native/exitless.c)
 
 
 class Own:
@@ -112,7 +113,7 @@ class Other:
 
     def threads(self) -> set[int]:
         """As Own.threads()."""
-        return {int(name) for name in self._tasks() if not self._flags(name) & _USER_WORKER}
+        return {int(name) for name in self._tasks() if self._is_of_guest(name)}
 
     def _tasks(self) -> list[str]:
         try:
@@ -124,12 +125,13 @@ class Other:
         finally:
             close(folder)
 
-    def _flags(self, tid: str) -> int:
+    def _is_of_guest(self, tid: str) -> bool:
         try:
             stat = _content(f"{self.pid}/task/{tid}/stat")
         except LinuxError:  # it has just ended
-            return _USER_WORKER
-        return int(stat.rpartition(b") ")[2].split()[_FLAGS])
+            return False
+        name, _, rest = stat.partition(b"(")[2].rpartition(b") ")
+        return name != _HELPER and not int(rest.split()[_FLAGS]) & _USER_WORKER
 
     def hides(self, fd: int) -> bool:
         """As Own.hides()."""

@@ -240,14 +240,18 @@ static void *thread_calls(void *argument) {
     return argument;
 }
 
-static int tasks(void) {
+static int tasks(pid_t pid) {
+    char name[40];
     int count = 0;
-    DIR *folder = opendir("/proc/self/task");
+    snprintf(name, sizeof name, "/proc/%d/task", pid);
+    DIR *folder = opendir(name);
     CHECK(folder);
     for (struct dirent *entry; (entry = readdir(folder));) count += entry->d_name[0] != '.';
     closedir(folder);
     return count;
 }
+
+static int parent_has_one(void) { return tasks(getppid()) != 1; }
 
 static void threads(void) {
     pthread_t thread;
@@ -258,7 +262,8 @@ static void threads(void) {
         CHECK(pthread_join(thread, NULL) == 0);
     }
     warm_up();
-    while (tasks() != 1) usleep(1000); /* a thread that was joined is still ending */
+    while (tasks(getpid()) != 1) usleep(1000); /* a thread that was joined is still ending */
+    CHECK(succeeds(start(parent_has_one)));
 }
 
 /* ---- what belongs to the thread that calls ---- */
