@@ -247,34 +247,36 @@ static bool answer(struct desk *d) {
     return result != LEFT;
 }
 
-/* How often it had to make room for others on its CPU. */
-static long times_displaced(void) {
-    struct rusage usage;
-    return getrusage(RUSAGE_THREAD, &usage) ? 0 : usage.ru_nivcsw;
+/* This thread's: how often it had to make room for others on its CPU (ru_nivcsw), and has waited (ru_nvcsw). */
+static struct rusage usage(void) {
+    struct rusage own = {0};
+    getrusage(RUSAGE_THREAD, &own);
+    return own;
 }
 
 /* It is not woken again before some time, a longer one each time that it has not paid. */
 static void rest(bool pays) {
-    helper_.pause = pays || !helper_.pause ? PAUSE_LEAST : helper_.pause < PAUSE_MOST / 4 ? 4 * helper_.pause : PAUSE_MOST;
+    uint64_t longer = 8 * (helper_.pause ? helper_.pause : PAUSE_LEAST);
+    helper_.pause = pays ? PAUSE_LEAST : longer < PAUSE_MOST ? longer : PAUSE_MOST;
     SET(helper_.not_before, __rdtsc() + helper_.pause);
 }
 
 static void look(struct desk *d) {
-    long displaced = times_displaced();
+    long displaced = usage().ru_nivcsw;
     uint64_t since = __rdtsc(), served = 0, left = 0;
     bool alone = true;
     SET(d->awake, 1);
-    while (alone && GET(d->awake) && !GET(helper_.ends) && __rdtsc() - since < LOOKS && left <= served + MANY) {
+    while (alone && GET(d->awake) && !GET(helper_.ends) && __rdtsc() - since < LOOKS && 4 * left <= served + MANY) {
         if (GET(d->state) != EXITLESS_ASKED) {
             _mm_pause();
             continue;
         }
         *(answer(d) ? &served : &left) += 1;
-        if (!(served % MANY)) alone = times_displaced() == displaced;
+        if (!(served % MANY)) alone = usage().ru_nivcsw == displaced;
         since = __rdtsc();
     }
     SET(d->awake, 0);
-    rest(when_ == ALWAYS || (served >= PAYS && times_displaced() == displaced));
+    rest(when_ == ALWAYS || (served >= PAYS && usage().ru_nivcsw == displaced));
 }
 
 static void *help(void *unused) {
@@ -356,12 +358,16 @@ static bool a_cpu_is_free(void) {
 void exitless_called(struct kvm_vcpu *v) {
     static uint64_t last;
     static unsigned near;
+    static long waited;
     if (!v->asks || !inside_asks(v, (uint32_t)v->seen.regs->rax)) return;
     uint64_t now = __rdtsc();
     near = now - last < CLOSE ? near + 1 : 0;
     last = now;
     if (near < MANY || now < GET(helper_.not_before) || GET(helper_.wanted)) return;
     near = 0;
+    long before = waited;
+    waited = usage().ru_nvcsw;
+    if (waited != before) return; /* for those who need the other CPU */
     helper_.forbidden = sched_getaffinity(0, sizeof helper_.cpus, &helper_.cpus) || CPU_COUNT(&helper_.cpus) < 2;
     if (helper_.forbidden) return;
     if (when_ != ALWAYS && !a_cpu_is_free()) {
