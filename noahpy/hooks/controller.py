@@ -274,4 +274,5 @@ def complain(hook: Callable[[Any], object], what: Call | Event, error: BaseExcep
         told = str(what)
     except Exception:  # its thread is gone
         told = what.name
-    print(f"noahpy: {place}: {told}: {type(error).__name__}{': ' if text else ''}{text}", file=sys.stderr, flush=True)
+    sys.stderr.write(f"noahpy: {place}: {told}: {type(error).__name__}{': ' if text else ''}{text}\n")  # whole lines
+    sys.stderr.flush()
