@@ -69,14 +69,14 @@ _Static_assert(offsetof(struct desk, awake) == INSIDE_AWAKE - INSIDE_STATE &&
                    offsetof(struct desk, arguments) == INSIDE_ARGUMENTS - INSIDE_STATE && sizeof(struct desk) == 64,
                "as the assembler has it");
 
-static struct desk *desk_of(const struct kvm_vcpu *v) { return (struct desk *)((uint8_t *)inside_scratch(v) + INSIDE_STATE); }
+static struct desk *desk_of(const struct kvm_vcpu *v) { return (struct desk *)&inside_scratch(v)[INSIDE_STATE / 8]; }
 
 #define GET(place) __atomic_load_n(&(place), __ATOMIC_SEQ_CST)
 #define SET(place, value) __atomic_store_n(&(place), value, __ATOMIC_SEQ_CST)
 
 static struct {
     bool runs, ends, stale;
-    bool forbidden; /* it could not be made */
+    bool forbidden; /* it cannot be made, or has no other CPU to be on */
     pthread_t thread;
     struct desk *desk;
     uint32_t wanted; /* it is to look: a futex */

@@ -68,7 +68,7 @@ void inside_forget(struct vcpu *v) {
 
 bool inside_asks(const struct kvm_vcpu *v, unsigned number) { return number < INSIDE_CALLS && answers(v)[number] == BRIEF; }
 void inside_ask(struct kvm_vcpu *v, unsigned number, bool asks) { answers(v)[number] = asks ? BRIEF : 0; }
-void *inside_scratch(const struct kvm_vcpu *v) { return pool_address(v->inside + 2 * GUEST_PAGE); }
+uint64_t *inside_scratch(const struct kvm_vcpu *v) { return pool_address(v->inside + 2 * GUEST_PAGE); }
 
 void inside_counted(const struct kvm_vcpu *v, uint64_t number) {
     if (number < INSIDE_CALLS) counts(v)[number]++;
@@ -85,7 +85,7 @@ void inside_enter(struct kvm_vcpu *v) {
 
 /* ---- a vCPU that was stopped in there ---- */
 
-static uint64_t kept(const struct kvm_vcpu *v, int offset) { return ((uint64_t *)inside_scratch(v))[offset / 8]; }
+static uint64_t kept(const struct kvm_vcpu *v, int offset) { return inside_scratch(v)[offset / 8]; }
 
 static void restore_temporaries(struct kvm_vcpu *v) {
     struct registers *r = v->seen.regs;
@@ -99,8 +99,7 @@ static void restore_temporaries(struct kvm_vcpu *v) {
 static void undo_action(const struct kvm_vcpu *v) {
     enum { ACTION = 32, SIGNALS = 64 };
     unsigned place = (unsigned)v->seen.regs->rdi - 1;
-    if (place < SIGNALS)
-        memcpy((uint8_t *)inside_actions() + place * ACTION, (uint8_t *)inside_scratch(v) + INSIDE_UNDO, ACTION);
+    if (place < SIGNALS) memcpy((uint8_t *)inside_actions() + place * ACTION, &inside_scratch(v)[INSIDE_UNDO / 8], ACTION);
 }
 
 enum inside inside_leave(struct kvm_vcpu *v) {

@@ -63,6 +63,6 @@ uint64_t inside_count(const struct kvm_vcpu *, unsigned number); /* of calls ans
 bool inside_asks(const struct kvm_vcpu *, unsigned number);
 void inside_ask(struct kvm_vcpu *, unsigned number, bool asks);
 void inside_counted(const struct kvm_vcpu *, uint64_t number); /* one more call was answered */
-void *inside_scratch(const struct kvm_vcpu *);
+uint64_t *inside_scratch(const struct kvm_vcpu *);
 void *inside_actions(void); /* the process's, a page of zeros at first */
 #endif

@@ -41,7 +41,6 @@ label kept
     mov (%r11, %rax, 8), %r11
     test %r11, %r11
     jz refuse
-    test %r11, %r11
     js inside_given /* an error */
     bt $INSIDE_BRIEF, %r11
     jc ask
