@@ -329,8 +329,9 @@ void exitless_born(struct kvm_vcpu *v) {
 void exitless_renew(void) { SET(helper_.stale, true); }
 
 void exitless_enter(struct kvm_vcpu *v) {
-    bool asks = when_ != NEVER && !helper_.forbidden && fast_plain();
-    if (asks && GET(helper_.stale)) exitless_end();
+    bool plain = when_ != NEVER && fast_plain();
+    if (plain && GET(helper_.stale)) exitless_end(); /* what was forbidden may be allowed now */
+    bool asks = plain && !helper_.forbidden;
     if (asks == v->asks) return;
     for (unsigned number = 0; number < CALLS; number++)
         if (brief_[number]) inside_ask(v, number, asks && is_for_here(number));

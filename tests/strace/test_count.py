@@ -88,6 +88,17 @@ def test_what_another_cpu_serves(counted: Counted, guest: Engine) -> None:
         assert ("guest" in process["calls"]["lseek"]) == another
 
 
+def test_another_cpu_serves_whom_it_is_given_back(counted: Counted, guest: Engine) -> None:
+    script = (
+        "import os; f = os.open('/etc/passwd', 0); cpus = os.sched_getaffinity(0)\n"
+        "for allowed in ({min(cpus)}, cpus):\n"
+        "    os.sched_setaffinity(0, allowed)\n"
+        "    for n in range(10000): os.lseek(f, n, 0)\n"
+    )
+    _, (process,) = counted([sys.executable, "-I", "-c", script], "--exitless=always")
+    assert ("guest" in process["calls"]["lseek"]) == (guest.name == "kvm" and len(os.sched_getaffinity(0)) > 1)
+
+
 def test_table(guest: Engine, compile_c: Callable[..., Path]) -> None:
     result = guest.run(["-q", "-c", compile_c(HERE / "calls.c"), "2000"])
     lines = result.stderr.decode().splitlines()
