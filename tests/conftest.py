@@ -8,7 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -59,16 +60,28 @@ class Engine:
         timeout: float = 60,
     ) -> Result:
         """Run `argv`; what outlives `timeout` seconds is killed with all that it started, and the test fails."""
-        argv = [*self.command, *argv]
+        with self.start(argv, env=env, cwd=cwd) as process:
+            stdout, stderr = process.communicate(stdin, timeout * PATIENCE)
+        return Result(process.returncode, stdout, stderr)
+
+    @contextmanager
+    def start(
+        self,
+        argv: list[str | os.PathLike[str]],
+        *,
+        env: dict[str, str] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """`argv` while it runs, with pipes; if what is done with it fails, it is killed with all that it started."""
+        command = [*self.command, *argv]
         with subprocess.Popen(
-            argv, stdin=-1, stdout=-1, stderr=-1, env=self.environment(env), cwd=cwd, start_new_session=True
+            command, stdin=-1, stdout=-1, stderr=-1, env=self.environment(env), cwd=cwd, start_new_session=True
         ) as process:
             try:
-                stdout, stderr = process.communicate(stdin, timeout * PATIENCE)
+                yield process
             except BaseException:
                 os.killpg(process.pid, signal.SIGKILL)
                 raise
-        return Result(process.returncode, stdout, stderr)
 
     def environment(self, env: dict[str, str] | None = None) -> dict[str, str]:
         """The environment to start `command` with when the program's own is to be `env` (default: the tests' own)."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -81,8 +80,7 @@ def look_at(pid: int) -> tuple[Footprint, int]:
 @pytest.mark.parametrize(("work", "rounds"), WORK)
 def test_nothing_is_left(work: str, rounds: int, engine: Engine, compile_c: Callable[..., Path]) -> None:
     program = compile_c(HERE / "churn.c", "-pthread")
-    command = [*engine.command, str(program), work, str(rounds), str(rounds + WARM_UP)]
-    with subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1, env=engine.environment(), start_new_session=True) as process:
+    with engine.start([program, work, str(rounds), str(rounds + WARM_UP)]) as process:
         assert process.stdin and process.stdout and process.stderr
         looks = []
         for _ in range(2):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,8 +20,7 @@ def test_fork_bomb(engine: Engine, compile_c: Callable[..., Path]) -> None:
     others = 0 if root else sum(p.num_threads() for p in psutil.process_iter() if p.uids().real == os.getuid())
     user = 50_000 + os.getpid() % 10_000 if root else -1  # whom nothing else runs as
     program = compile_c(HERE / "bomb.c")
-    command = [*engine.command, str(program), str(user), str(others + LIMIT)]
-    with subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1, env=engine.environment(), start_new_session=True) as process:
+    with engine.start([program, str(user), str(others + LIMIT)]) as process:
         assert process.stdin and process.stdout and process.stderr
         born = process.stdout.readline()
         tree = [process.pid, *(child.pid for child in psutil.Process(process.pid).children(recursive=True))]
