@@ -87,6 +87,12 @@ static struct {
     int tid, beside;            /* the CPU that it was kept off last, or -1 */
 } helper_;
 
+/* What the last descriptor to be read or written is: found out once, until the guest has been left and may have another file there. */
+static struct {
+    int fd; /* -1: of none */
+    enum { OTHER, STORED, MEMORY, PIPE, SOCKET } what;
+} known_ = {.fd = -1};
+
 enum { NEVER, WHERE_FREE, ALWAYS };
 static int when_;
 
@@ -159,28 +165,35 @@ static bool is_stored(int fd) {
 /* The devices null, zero, random, ... */
 static bool is_memory(const struct stat *status) { return S_ISCHR(status->st_mode) && major(status->st_rdev) == 1; }
 
-/* What is no stored file is asked not to wait. Terminals, which stop who may not use them, and what tells a thread of its own
- * signals (signalfd) are not for here. */
-static bool may_be_asked(const struct stat *status, int how, size_t size) {
-    switch (status->st_mode & S_IFMT) {
-    case S_IFCHR: return is_memory(status);
-    case S_IFIFO: return how == READS || size <= ATOMIC_WRITE;
-    case S_IFSOCK: return how == READS;
-    default: return false;
+static int what_is(int fd) {
+    struct stat status;
+    if (fd == known_.fd) return known_.what;
+    if (fstat(fd, &status)) return OTHER;
+    known_.fd = fd;
+    switch (status.st_mode & S_IFMT) {
+    case S_IFREG: return known_.what = is_stored(fd) ? STORED : OTHER;
+    case S_IFCHR: return known_.what = is_memory(&status) ? MEMORY : OTHER;
+    case S_IFIFO: return known_.what = PIPE;
+    case S_IFSOCK: return known_.what = SOCKET;
+    default: return known_.what = OTHER;
     }
 }
 
+/* What is no stored file is asked not to wait. Terminals, which stop who may not use them, and what tells a thread of its own
+ * signals (signalfd) are not for here. */
+static bool may_be_asked(int what, int how, size_t size) {
+    return what == MEMORY || (what == PIPE && (how == READS || size <= ATOMIC_WRITE)) || (what == SOCKET && how == READS);
+}
+
 static long transfer(unsigned number, int how, const long *to) {
-    struct stat status;
     struct iovec all = {(void *)to[1], (size_t)to[2]};
-    if (fstat((int)to[0], &status)) return LEFT;
-    if (S_ISREG(status.st_mode)) {
-        if (!is_stored((int)to[0])) return LEFT;
+    int what = what_is((int)to[0]);
+    if (what == STORED) {
         long result = made(syscall((long)number, to[0], to[1], to[2], to[3]));
         return result == -EFBIG ? LEFT : result; /* and SIGXFSZ, which is blocked here */
     }
     bool streams = number == SYS_read || number == SYS_write;
-    if (!streams || !all.iov_len || !may_be_asked(&status, how, all.iov_len)) return LEFT;
+    if (!streams || !all.iov_len || !may_be_asked(what, how, all.iov_len)) return LEFT;
     long result = syscall(how == READS ? SYS_preadv2 : SYS_pwritev2, to[0], &all, 1, -1l, -1l, RWF_NOWAIT);
     return result < 0 ? LEFT : result;
 }
@@ -254,11 +267,37 @@ static struct rusage usage(void) {
     return own;
 }
 
+/* Of proc_loadavg(5): hidden, and kept, since the helper may open nothing while the guest runs. -1: not yet, or there is none. */
+static int load_ = -1;
+
+static bool open_load(void) {
+    if (load_ >= 0 || exec_host()->proc < 0) return load_ >= 0;
+    load_ = openat(hidden_fd(exec_host()->proc), "loadavg", O_RDONLY | O_CLOEXEC);
+    if (load_ >= 0 && hidden_add(&load_) < 0) hidden_remove(&load_);
+    return load_ >= 0;
+}
+
+/* Whether a CPU that the helper may use has nothing to do now beside `mine` of this process's threads, as the fourth field counts. */
+static bool others_have_room(int mine) {
+    char text[64] = "";
+    int running;
+    return pread(load_, text, sizeof text - 1, 0) > 0 && sscanf(text, "%*s %*s %*s %d/", &running) == 1 &&
+           running - mine <= CPU_COUNT(&helper_.cpus) - 2;
+}
+
 /* It is not woken again before some time, a longer one each time that it has not paid. */
 static void rest(bool pays) {
     uint64_t longer = 8 * (helper_.pause ? helper_.pause : PAUSE_LEAST);
     helper_.pause = pays ? PAUSE_LEAST : longer < PAUSE_MOST ? longer : PAUSE_MOST;
     SET(helper_.not_before, __rdtsc() + helper_.pause);
+}
+
+/* Whether the helper may stay where it is: who displaced it (*before times) was nobody, or is done. */
+static bool has_room(long *before) {
+    long displaced = usage().ru_nivcsw;
+    bool stays = displaced == *before || others_have_room(2);
+    *before = displaced;
+    return stays;
 }
 
 static void look(struct desk *d) {
@@ -272,11 +311,11 @@ static void look(struct desk *d) {
             continue;
         }
         *(answer(d) ? &served : &left) += 1;
-        if (!(served % MANY)) alone = usage().ru_nivcsw == displaced;
+        if (!(served % MANY)) alone = has_room(&displaced);
         since = __rdtsc();
     }
     SET(d->awake, 0);
-    rest(when_ == ALWAYS || (served >= PAYS && usage().ru_nivcsw == displaced));
+    rest(when_ == ALWAYS || (served >= PAYS && alone));
 }
 
 static void *help(void *unused) {
@@ -329,6 +368,7 @@ void exitless_born(struct kvm_vcpu *v) {
 void exitless_renew(void) { SET(helper_.stale, true); }
 
 void exitless_enter(struct kvm_vcpu *v) {
+    if (v->asks) known_.fd = -1;
     bool plain = when_ != NEVER && fast_plain();
     if (plain && GET(helper_.stale)) exitless_end(); /* what was forbidden may be allowed now */
     bool asks = plain && !helper_.forbidden;
@@ -346,16 +386,6 @@ static void keep_off(int cpu) {
     if (!sched_setaffinity(helper_.tid, sizeof others, &others)) helper_.beside = cpu;
 }
 
-/* Whether a CPU has nothing to do now (proc_loadavg(5), the fourth field, which counts this thread, too). */
-static bool a_cpu_is_free(void) {
-    char text[64] = "";
-    int running, fd = exec_host()->proc < 0 ? -1 : openat(hidden_fd(exec_host()->proc), "loadavg", O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return false;
-    ssize_t n = read(fd, text, sizeof text - 1);
-    close(fd);
-    return n > 0 && sscanf(text, "%*s %*s %*s %d/", &running) == 1 && running < CPU_COUNT(&helper_.cpus);
-}
-
 void exitless_called(struct kvm_vcpu *v) {
     static uint64_t last;
     static unsigned near;
@@ -371,7 +401,7 @@ void exitless_called(struct kvm_vcpu *v) {
     if (waited != before) return; /* for those who need the other CPU */
     helper_.forbidden = sched_getaffinity(0, sizeof helper_.cpus, &helper_.cpus) || CPU_COUNT(&helper_.cpus) < 2;
     if (helper_.forbidden) return;
-    if (when_ != ALWAYS && !a_cpu_is_free()) {
+    if (when_ != ALWAYS && !(open_load() && others_have_room(1))) {
         rest(false);
         return;
     }

@@ -182,6 +182,23 @@ static void other_descriptors(void) {
     close(event), close(pair[0]), close(pair[1]), close(signals);
 }
 
+/* As before it, in the same place, was a stored one. Waiting for the new one ends by a signal. */
+static void a_number_is_another_file(void) {
+    const struct itimerval soon = {{0, 0}, {0, 20000}};
+    int ends[2];
+    char byte;
+    CHECK(pipe(ends) == 0);
+    handle(SIGALRM, count, 0);
+    for (int i = 0; i < 5; i++) {
+        CHECK(dup2(file, 50) == 50);
+        for (int j = 0; j < WARM; j++) CHECK(lseek(50, j, SEEK_SET) == j && read(50, &byte, 1) == 1 && byte == (char)j);
+        CHECK(dup2(ends[0], 50) == 50);
+        CHECK(setitimer(ITIMER_REAL, &soon, NULL) == 0);
+        CHECK_ERRNO(read(50, &byte, 1), EINTR);
+    }
+    close(50), close(ends[0]), close(ends[1]);
+}
+
 static void signals_come_between(void) {
     const struct itimerval often = {{0, 300}, {0, 300}}, never = {{0, 0}, {0, 0}};
     handle(SIGALRM, count, SA_RESTART);
@@ -341,6 +358,7 @@ int main(int argc, char **argv) {
     pipes();
     run(file_grows_too_large);
     other_descriptors();
+    a_number_is_another_file();
     signals_come_between();
     children();
     threads();
