@@ -53,6 +53,8 @@ static const uint8_t brief_[CALLS] = {
     [SYS_openat] = OPENS,
     [SYS_close] = CLOSES,
     [SYS_getdents64] = LISTS,
+    [SYS_readlink] = NEVER_WAITS,
+    [SYS_readlinkat] = NEVER_WAITS,
 };
 
 /* What both share, of inside.h. The guest may write anything there at any time. */
@@ -112,7 +114,8 @@ static bool replace(uint32_t *state, uint32_t from, uint32_t to) {
 
 enum { LEFT = -65536 }; /* no errno: not for here */
 
-/* Whether a path is one that C may hand to the host, as far as one look tells. All signals are blocked here, so no other copies. */
+/* Whether a path is one that C may hand to the host, as far as one look tells, and means the same in this thread. All signals are
+ * blocked here, so no other copies. */
 static bool plain_path(uint64_t gva) {
     char path[PATH_PART];
     size_t size = GUEST_PAGE - gva % GUEST_PAGE; /* the next page may not be there */
@@ -120,7 +123,7 @@ static bool plain_path(uint64_t gva) {
     struct iovec to = {path, size}, from = {(void *)host_address(gva), size};
     ssize_t got = process_vm_readv(getpid(), &to, 1, &from, 1, 0);
     const char *end = got > 0 ? memchr(path, 0, (size_t)got) : NULL;
-    return end && fast_plain_name(path, (size_t)(end - path));
+    return end && !strstr(path, "thread-self") && fast_plain_name(path, (size_t)(end - path));
 }
 
 static bool translate(unsigned number, const uint64_t *arguments, long *to) {
@@ -225,12 +228,23 @@ static long close_file(const long *to) {
     return made(close((int)to[0]));
 }
 
+/* What is no link, as most are that a path is searched for them. Where one leads may be the VMM's, or this thread's: left. */
+static long read_link(int folder, uint64_t path, int room) {
+    char target[PATH_PART];
+    if (room <= 0 || is_hidden(folder) || !plain_path(path)) return LEFT;
+    long result = made(readlinkat(folder, (const char *)host_address(path), target, sizeof target));
+    return result < 0 ? result : LEFT;
+}
+
 /* A guest may ask for what it has not been offered. */
 static bool is_for_here(unsigned number) { return number < CALLS && brief_[number] && fast_plain() && fast_inside(number); }
 
 static long serve(unsigned number, const uint64_t *arguments) {
     long to[ARGUMENTS] = {0};
-    if (!is_for_here(number) || !translate(number, arguments, to)) return LEFT;
+    if (!is_for_here(number)) return LEFT;
+    if (number == SYS_readlink) return read_link(AT_FDCWD, arguments[0], (int)arguments[2]);
+    if (number == SYS_readlinkat) return read_link((int)arguments[0], arguments[1], (int)arguments[3]);
+    if (!translate(number, arguments, to)) return LEFT;
     switch (brief_[number]) {
     case READS:
     case WRITES: return transfer(number, brief_[number], to);

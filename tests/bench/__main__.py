@@ -29,6 +29,7 @@ from tests.conftest import CACHE, noahpy_command
 
 HERE = Path(__file__).parent
 PEERS = {"qemu-user": ["qemu-x86_64"], "proot": ["proot"], "strace -f": ["strace", "-f", "-o", "/dev/null"], "blink": ["blink"]}
+TOO_SLOW = {"C project, make -j2": ("no-fast", "sim")}  # minutes a round
 PORT = 17391
 READY = 30  # seconds, for a server's start
 NGINX = f"""
@@ -73,6 +74,19 @@ def outside(*argv: str | Path) -> Callable[[list[str]], float]:
         return time.perf_counter_ns() - start
 
     return measure
+
+
+def built(command: list[str]) -> float:
+    """Nanoseconds of a make of 100 C files, two at a time."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for i in range(100):
+            (folder / f"unit{i}.c").write_text(
+                f"#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n"
+                f'int unit{i}(const char *text) {{ printf("%s %zu\\n", text, strlen(text)); return atoi(text) + {i}; }}\n'
+            )
+        (folder / "Makefile").write_text("units.a: $(patsubst %.c,%.o,$(wildcard *.c))\n\t$(AR) rcs $@ $^\n")
+        return outside("make", "-s", "-j2", "CFLAGS=-O1", "-C", name)(command)
 
 
 def served(server: list[str], place: str, client: list[str], per_second: str) -> Callable[[list[str]], float]:
@@ -142,6 +156,9 @@ def benchmarks(program: Path) -> dict[str, Callable[[list[str]], float]]:
         "shell: 100 forks": outside("/bin/sh", shell_script()),
         "start: static program": outside(program, "nothing"),
         "start: python -S -c pass": outside(python, "-S", "-c", "pass"),
+        "start: python3 -c pass": outside("/usr/bin/python3", "-c", "pass"),
+        "gcc -c hello.c": outside("gcc", "-c", HERE / "hello.c", "-o", CACHE / "bench" / "hello.o"),
+        "C project, make -j2": built,
     }
 
 
@@ -159,6 +176,8 @@ def measure(chosen: dict[str, Callable[[list[str]], float]], rounds: int) -> tup
             floors.setdefault(what, []).append(nanoseconds)
         for name, once in chosen.items():
             for engine, command in engines().items():
+                if engine in TOO_SLOW.get(name, ()):
+                    continue
                 progress(f"round {number + 1} of {rounds}: {name}, {engine}")
                 try:
                     samples[name].setdefault(engine, []).append(once(command))
@@ -173,7 +192,7 @@ def floor() -> dict[str, float]:
     """What no VMM could be faster than here (floor.c), in nanoseconds; nothing where there is no KVM."""
     program = build("floor")
     found = {}
-    for what in ("exit", "fork", "call"):
+    for what in ("exit", "call", "inside", "fork"):
         result = subprocess.run([program, what], capture_output=True, text=True, timeout=60)
         if result.returncode:
             return {}
@@ -206,7 +225,7 @@ def table(samples: Samples) -> Iterator[str]:
                 median = statistics.median(values)
                 cells.append(f"{in_unit(median):>9}" + (f"{median / native:>8.2f}×" if engine != "native" else f"{'':9}"))  # noqa: RUF001
             else:
-                cells.append(f"{'fails':>9}{'':9}")
+                cells.append(f"{'too slow' if engine in TOO_SLOW.get(name, ()) else 'fails':>9}{'':9}")
         yield f"{name:26}" + "".join(cells)
 
 
@@ -245,6 +264,7 @@ def main() -> int:
         "load": [*load, os.getloadavg()[0]],
         "rounds": options.rounds,
         "unit": "ns",
+        "too_slow": TOO_SLOW,
         "floors": {what: statistics.median(values) for what, values in floors.items()},
         "over_floor": over_floors,
         "medians": {name: {e: statistics.median(v) for e, v in row.items() if v} for name, row in samples.items()},

@@ -69,6 +69,25 @@ static long call_read(long n) {
     return byte;
 }
 
+static long call_sigprocmask(long n) {
+    sigset_t all, before;
+    sigfillset(&all);
+    while (n--) {
+        sigprocmask(SIG_SETMASK, &all, &before);
+        sigprocmask(SIG_SETMASK, &before, NULL);
+    }
+    return 0;
+}
+
+static long mutex(long n) {
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    while (n--) {
+        pthread_mutex_lock(&lock);
+        pthread_mutex_unlock(&lock);
+    }
+    return 0;
+}
+
 static long call_open(long n) {
     while (n--) close(open("/dev/null", O_RDONLY));
     return 0;
@@ -285,6 +304,8 @@ static const struct {
     {"clock_gettime", call_clock, 0},
     {"read", call_read, 0},
     {"open+close", call_open, 0},
+    {"rt_sigprocmask pair", call_sigprocmask, 0},
+    {"mutex", mutex, 0},
     {"mmap+touch+munmap", call_mmap, 0},
     {"first touch", touch, (256 << 20) / PAGE},
     {"compute", compute, 0},

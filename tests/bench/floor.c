@@ -1,6 +1,6 @@
-/* What this machine's KVM costs at the least: `floor exit`, `floor call` and `floor fork` print the nanoseconds of one exit by OUT
- * and re-entry, of one by SYSCALL, whose entry point is that OUT, and of a fork whose child makes a VM and a vCPU, runs to its
- * first exit and ends, until its parent has waited for it. */
+/* What this machine's KVM costs at the least, in nanoseconds: `floor exit` of one exit by OUT and re-entry, `floor call` of one by
+ * SYSCALL, whose entry point is that OUT, `floor inside` of a SYSCALL whose entry point goes back at once, without an exit, and `floor
+ * fork` of a fork whose child makes a VM and a vCPU, runs to its first exit and ends, until its parent has waited for it. */
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <stdbool.h>
@@ -26,6 +26,7 @@ enum {
     TSS = 0x9000,
     FORKS = 400,
     EXITS = 4000,
+    INSIDE = 20000,
     PORT = 1
 };
 
@@ -50,7 +51,9 @@ static int64_t now(void) {
 
 static const uint8_t OUTS[] = {0xe6, PORT, 0xeb, 0xfc};          /* 1: out; jmp 1b */
 static const uint8_t CALLS[] = {0x0f, 0x05, 0xeb, 0xfc};         /* 1: syscall; jmp 1b */
+static const uint8_t MANY[] = {0x0f, 0x05, 0xff, 0xcb, 0x75, 0xfa, 0xe6, PORT, 0xeb, 0xfe}; /* 1: syscall; dec ebx; jnz 1b; out; 2: jmp 2b */
 static const uint8_t ENTERED[] = {0xe6, PORT, 0x48, 0x0f, 0x07}; /* out; sysretq */
+static const uint8_t BACK_FROM_KERNEL[] = {0x48, 0x0f, 0x07}, BACK_FROM_USER[] = {0xff, 0xe1}; /* sysretq; jmp *rcx, on PVM */
 
 /* A VM whose one vCPU runs what is at CODE at CPL 3, with its first 2 MiB mapped. */
 static int make(struct kvm_run **run) {
@@ -81,8 +84,8 @@ static int make(struct kvm_run **run) {
     return vcpu;
 }
 
-/* Runs to the exit; on PVM, where SYSRET does not work, it is the VMM that goes back from the entry point. */
-static void step(int vcpu, struct kvm_run *run) {
+/* Runs to the exit; on PVM, where SYSRET does not work and the entry point is the user's, it is the VMM that goes back from there. */
+static bool step(int vcpu, struct kvm_run *run) {
     need(ioctl(vcpu, KVM_RUN, 0), "KVM_RUN");
     if (run->exit_reason != KVM_EXIT_IO || run->io.port != PORT) {
         fprintf(stderr, "exit %u instead of one by OUT\n", run->exit_reason);
@@ -90,9 +93,41 @@ static void step(int vcpu, struct kvm_run *run) {
     }
     const struct kvm_sregs *s = &run->s.regs.sregs;
     struct kvm_regs *regs = &run->s.regs.regs;
-    if (regs->rip < ENTRY || s->cs.selector != 0x33) return;
+    if (regs->rip < ENTRY || s->cs.selector != 0x33) return false;
     regs->rip = regs->rcx, regs->rflags = regs->r11;
     run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
+    return true;
+}
+
+static double exits(int vcpu, struct kvm_run *run) {
+    int64_t start = now();
+    for (int i = 0; i < EXITS; i++) step(vcpu, run);
+    return (double)(now() - start) / EXITS;
+}
+
+static double inside(int vcpu, struct kvm_run *run) {
+    bool user = step(vcpu, run);
+    memcpy(memory + ENTRY, user ? BACK_FROM_USER : BACK_FROM_KERNEL, user ? sizeof BACK_FROM_USER : sizeof BACK_FROM_KERNEL);
+    memcpy(memory + CODE, MANY, sizeof MANY);
+    run->s.regs.regs.rip = CODE, run->s.regs.regs.rbx = INSIDE;
+    run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
+    int64_t start = now();
+    step(vcpu, run);
+    return (double)(now() - start) / INSIDE;
+}
+
+static double forks(struct kvm_run *run) {
+    int64_t start = now();
+    for (int i = 0; i < FORKS; i++) {
+        pid_t pid = fork();
+        if (!pid) {
+            step(make(&run), run);
+            _exit(0);
+        }
+        int status;
+        if (waitpid(pid, &status, 0) != pid || status) exit(1);
+    }
+    return (double)(now() - start) / FORKS;
 }
 
 int main(int argc, char **argv) {
@@ -103,28 +138,15 @@ int main(int argc, char **argv) {
     memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     uint64_t *tables = (uint64_t *)(memory + TABLES);
     tables[0] = (TABLES + 0x1000) | 7, tables[0x1000 / 8] = (TABLES + 0x2000) | 7, tables[0x2000 / 8] = 0x87;
-    const char *what = argc > 1 ? argv[1] : "fork";
-    memcpy(memory + CODE, strcmp(what, "call") ? OUTS : CALLS, sizeof OUTS);
+    const char *what = argc > 1 ? argv[1] : "";
+    bool calls = !strcmp(what, "call") || !strcmp(what, "inside");
+    memcpy(memory + CODE, calls ? CALLS : OUTS, sizeof OUTS);
     memcpy(memory + ENTRY, ENTERED, sizeof ENTERED);
     struct kvm_run *run;
     int vcpu = make(&run);
-    step(vcpu, run);
-    int64_t start = now();
-    bool forks = !strcmp(what, "fork");
-    int rounds = forks ? FORKS : EXITS;
-    if (!forks) {
-        for (int i = 0; i < rounds; i++) step(vcpu, run);
-    } else {
-        for (int i = 0; i < rounds; i++) {
-            pid_t pid = fork();
-            if (!pid) {
-                step(make(&run), run);
-                _exit(0);
-            }
-            int status;
-            if (waitpid(pid, &status, 0) != pid || status) return 1;
-        }
-    }
-    printf("%.2f\n", (double)(now() - start) / rounds);
+    if (!calls) step(vcpu, run);
+    if (!strcmp(what, "inside")) printf("%.2f\n", inside(vcpu, run));
+    else if (!strcmp(what, "fork")) printf("%.2f\n", forks(run));
+    else printf("%.2f\n", exits(vcpu, run));
     return 0;
 }

@@ -17,6 +17,8 @@ COLOURS = {
 _PEERS = ("#57606a", "#8c959f", "#afb8c1", "#d0d7de")
 _LEFT, _WIDTH, _BAR, _GAP, _TOP = 190, 560, 9, 12, 58  # pixels
 
+THREAD_EXITS = 8  # of a thread's start and join by glibc: noahpy --count
+
 _UNITS = (("ns", 1.0), ("µs", 1e3), ("ms", 1e6), ("s", 1e9))
 
 Run = dict[str, Any]  # as `write` is given it
@@ -51,7 +53,7 @@ def markdown(run: Run) -> str:
         cells = []
         for engine in engines:
             if engine not in row:
-                cells.append("fails")
+                cells.append("" if engine in run["too_slow"].get(name, ()) else "fails")
             else:
                 times = "" if engine == "native" else f" ({row[engine] / row['native']:.2f}×)"  # noqa: RUF001
                 cells.append(in_unit(row[engine]) + times)
@@ -62,17 +64,30 @@ def markdown(run: Run) -> str:
 
 
 def floors(run: Run) -> str:
-    """What floor.c has measured, and how far calls are from it."""
-    exit, call, fork = (in_unit(run["floors"][what]) for what in ("exit", "call", "fork"))
+    """What floor.c has measured, and how far noahpy is from it."""
+    floor, medians = run["floors"], run["medians"]
+    exit, call, inside, fork = (in_unit(floor[what]) for what in ("exit", "call", "inside", "fork"))
     text = (
         f"This KVM's floors, by a C program (`tests/bench/floor.c`): an exit by OUT {exit}; one by SYSCALL, as each call's is, "
-        f"{call}; a fork whose child makes a VM, and its end, {fork}."
+        f"{call}; a SYSCALL that goes back at once, without an exit, {inside}; a fork whose child makes a VM, and its end, "
+        f"{fork}."
     )
     if over := run["over_floor"]:
         c, python = (over[name] / 1000 for name in ("by exits", "no-fast"))
         text += (
-            f" Over the exit by SYSCALL, getppid takes {c:.2f} µs ({100 * c * 1000 / run['floors']['call']:.1f} %) more when C "
+            f" Over the exit by SYSCALL, getppid takes {c:.2f} µs ({100 * c * 1000 / floor['call']:.1f} %) more when C "
             f"finishes it, {python:.2f} µs when Python does: medians of the rounds' differences."
+        )
+    if row := medians.get("getpid"):
+        text += f" getpid, inside, takes {100 * (row['noahpy'] / floor['inside'] - 1):.0f} % more than its floor."
+    if "thread create+join" in medians:
+        text += f" A thread's start and join is {THREAD_EXITS} exits, {in_unit(THREAD_EXITS * floor['call'])}."
+    if row := medians.get("shell: 100 forks"):
+        start = medians.get("start: static program", {"noahpy": 0.0})["noahpy"]
+        least = (100 * floor["fork"] + start) / row["native"]
+        text += (
+            f" 100 such forks and noahpy's start, without a single call, take {least:.1f} times as long as the shell's whole script "
+            "natively."
         )
     return text
 
@@ -124,6 +139,7 @@ def chart(run: Run) -> str:
 
 def write(run: Run, folder: Path) -> None:
     """measured.json, measured.md and measured.svg."""
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "measured.json").write_text(json.dumps(run, indent=1) + "\n")
     (folder / "measured.md").write_text(markdown(run))
     (folder / "measured.svg").write_text(chart(run))

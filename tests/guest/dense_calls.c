@@ -55,7 +55,7 @@ static void a_file_is_read_and_written(void) {
 
 static void files_are_opened_and_closed(void) {
     char entries[2048];
-    struct stat status;
+    struct stat status, other;
     CHECK(mkdir("listed", 0700) == 0 && symlink("file", "link") == 0);
     for (int i = 0; i < ROUNDS; i++) {
         int fd = open("file", O_RDONLY | (i % 2 ? O_CLOEXEC : 0)), folder = open("listed", O_RDONLY | O_DIRECTORY);
@@ -67,12 +67,20 @@ static void files_are_opened_and_closed(void) {
         CHECK_ERRNO(open("file", O_RDONLY | O_DIRECTORY), ENOTDIR);
         CHECK_ERRNO(open("link", O_RDONLY | O_NOFOLLOW), ELOOP);
         CHECK_ERRNO(open("listed", O_WRONLY), EISDIR);
+        CHECK_ERRNO(readlink("file", entries, 8), EINVAL);
+        CHECK_ERRNO(readlinkat(folder, "none", entries, 8), ENOENT);
+        CHECK_ERRNO(readlink("link", entries, 0), EINVAL);
         CHECK(fcntl(fd, F_GETFD) == (i % 2 ? FD_CLOEXEC : 0));
         CHECK((fcntl(fd, F_GETFL) & (O_ACCMODE | O_NONBLOCK)) == O_RDONLY);
         CHECK(close(fd) == 0 && close(folder) == 0);
         CHECK_ERRNO(close(fd), EBADF);
         CHECK((fd = open("file", O_RDONLY | O_NONBLOCK)) >= 0 && fcntl(fd, F_GETFL) & O_NONBLOCK && close(fd) == 0);
         if (i % 64) continue; /* these take longer */
+        CHECK(readlink("link", entries, 8) == 4 && !memcmp(entries, "file", 4) && readlink("/proc/self", entries, 8) > 0);
+        CHECK(atoi(entries) == getpid() && readlink("/proc/thread-self", entries, 64) > 0);
+        CHECK(atoi(strstr(entries, "task/") + 5) == gettid());
+        snprintf(entries, sizeof entries, "/proc/self/task/%d", gettid());
+        CHECK(stat(entries, &status) == 0 && stat("/proc/thread-self/", &other) == 0 && status.st_ino == other.st_ino);
         CHECK((fd = open("made", O_WRONLY | O_CREAT | O_EXCL, 0640)) >= 0 && fstat(fd, &status) == 0 && close(fd) == 0);
         CHECK(status.st_mode == (S_IFREG | 0640) && unlink("made") == 0);
     }
