@@ -126,27 +126,6 @@ static bool plain_path(uint64_t gva) {
     return end && !strstr(path, "thread-self") && fast_plain_name(path, (size_t)(end - path));
 }
 
-static bool translate(unsigned number, const uint64_t *arguments, long *to) {
-    unsigned count;
-    const uint8_t *kinds = fast_kinds(number, &count);
-    for (unsigned i = 0; i < count; i++) {
-        to[i] = (long)arguments[i];
-        switch (kinds[i]) {
-        case ARG_VALUE: break;
-        case ARG_FD:
-        case ARG_LISTED:
-            if (is_hidden((int)to[i])) return false;
-            break;
-        case ARG_PATH:
-            if (!plain_path(arguments[i])) return false;
-            /* fallthrough */
-        case ARG_POINTER: to[i] = (long)host_address(arguments[i]); break;
-        default: return false;
-        }
-    }
-    return kinds != NULL;
-}
-
 static long made(long result) { return result < 0 ? -errno : result; }
 
 /* Whether nobody is waited for who answers for the file's system: no program (FUSE), no queue of the kernel's (procfs). */
@@ -244,7 +223,7 @@ static long serve(unsigned number, const uint64_t *arguments) {
     if (!is_for_here(number)) return LEFT;
     if (number == SYS_readlink) return read_link(AT_FDCWD, arguments[0], (int)arguments[2]);
     if (number == SYS_readlinkat) return read_link((int)arguments[0], arguments[1], (int)arguments[3]);
-    if (!translate(number, arguments, to)) return LEFT;
+    if (!fast_translate(number, arguments, to, NULL, plain_path)) return LEFT; /* none has vectors */
     switch (brief_[number]) {
     case READS:
     case WRITES: return transfer(number, brief_[number], to);

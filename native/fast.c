@@ -91,11 +91,6 @@ bool fast_plain_path(uint64_t gva) {
     return window_read(end, gva + (uint64_t)length - size, size) < size || plain_end(end, size);
 }
 
-const uint8_t *fast_kinds(unsigned number, unsigned *count) {
-    *count = table_[number].count;
-    return table_[number].known && !table_[number].watched ? table_[number].kinds : NULL;
-}
-
 /* Whether a descriptor that the host has just opened is of procfs, where some files are views: Python's. */
 static bool plain_file(long fd) {
     struct statfs status;
@@ -146,6 +141,36 @@ static bool translate_fcntl(uint64_t arg, uint64_t command, long *to) {
     case F_OFD_SETLKW: *to = (long)host_address(arg); return true;
     default: return false;
     }
+}
+
+bool fast_translate(unsigned number, const uint64_t *args, long *to, struct iovec *vectors, bool (*plain)(uint64_t)) {
+    if (!table_[number].known) return false;
+    for (unsigned i = 0; i < table_[number].count; i++) {
+        switch (table_[number].kinds[i]) {
+        case ARG_VALUE: to[i] = (long)args[i]; break;
+        case ARG_FD:
+        case ARG_LISTED:
+            to[i] = visible(args[i]);
+            if (to[i] == INT_MAX || (table_[number].kinds[i] == ARG_LISTED && !plain_file(to[i]))) return false;
+            break;
+        case ARG_PATH:
+            if (!plain(args[i])) return false;
+            /* fallthrough */
+        case ARG_POINTER: to[i] = (long)host_address(args[i]); break;
+        case ARG_IOVEC:
+            to[i] = translate_iovec(args[i], args[i + 1], vectors);
+            if (!to[i]) return false;
+            break;
+        case ARG_FUTEX: to[i] = translate_futex(args[i], args[1]); break;
+        case ARG_FCNTL:
+            if (!translate_fcntl(args[i], args[1], &to[i])) return false;
+            break;
+        case ARG_MASK:
+            if (args[i]) return false;
+            break;
+        }
+    }
+    return true;
 }
 
 static bool may_exit_;
@@ -394,35 +419,10 @@ bool fast_finish(struct vcpu *cpu) {
         return true;
     }
     if (number == SYS_ioctl && !known_request(r->rsi)) return false;
-    if (!table_[number].known) return false;
     const uint64_t args[ARGUMENTS] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
     long to[ARGUMENTS] = {0};
     struct iovec vectors[IOVECS];
-    for (unsigned i = 0; i < table_[number].count; i++) {
-        switch (table_[number].kinds[i]) {
-        case ARG_VALUE: to[i] = (long)args[i]; break;
-        case ARG_FD:
-        case ARG_LISTED:
-            to[i] = visible(args[i]);
-            if (to[i] == INT_MAX || (table_[number].kinds[i] == ARG_LISTED && !plain_file(to[i]))) return false;
-            break;
-        case ARG_PATH:
-            if (!fast_plain_path(args[i])) return false;
-            /* fallthrough */
-        case ARG_POINTER: to[i] = (long)host_address(args[i]); break;
-        case ARG_IOVEC:
-            to[i] = translate_iovec(args[i], args[i + 1], vectors);
-            if (!to[i]) return false;
-            break;
-        case ARG_FUTEX: to[i] = translate_futex(args[i], args[1]); break;
-        case ARG_FCNTL:
-            if (!translate_fcntl(args[i], args[1], &to[i])) return false;
-            break;
-        case ARG_MASK:
-            if (args[i]) return false;
-            break;
-        }
-    }
+    if (!fast_translate(number, args, to, vectors, fast_plain_path)) return false;
     long result = -ETXTBSY;
     if (!is_busy(number, to)) result = host_syscall((long)number, to[0], to[1], to[2], to[3], to[4], to[5]);
     if (result == -ERESTARTSYS) return false;

@@ -12,8 +12,9 @@ bool fast_finish(struct vcpu *);
 /* A path that cannot lead to the VMM's program or to a descriptor of its own. */
 bool fast_plain_path(uint64_t gva);
 bool fast_plain_name(const char *path, size_t length); /* the same of one that is here */
-/* The kinds of a forwarded call's arguments; NULL: it is none that C may finish. */
-const uint8_t *fast_kinds(unsigned number, unsigned *count);
+/* What the host is to get in place of a forwarded call's arguments; `vectors` is room for IOVECS, plain() looks at a path, at a guest's
+ * address. False: it is not for C. */
+bool fast_translate(unsigned number, const uint64_t *arguments, long *to, struct iovec *vectors, bool (*plain)(uint64_t));
 /* Python is to hear of NEWS_... at the next exit; which there are. */
 void news(int what);
 int fast_has_news(void);
