@@ -86,8 +86,8 @@ def floors(run: Run) -> str:
         start = medians.get("start: static program", {"noahpy": 0.0})["noahpy"]
         least = (100 * floor["fork"] + start) / row["native"]
         text += (
-            f" 100 such forks and noahpy's start, without a single call, take {least:.1f} times as long as the shell's whole script "
-            "natively."
+            f" 100 such forks and noahpy's start, without a single call, take {least:.1f} times as long as the shell's whole "
+            "script natively."
         )
     return text
 
