@@ -63,7 +63,9 @@ class Own:
         What the VMM has taken since it started, at most `limit` bytes: the true figure is in smaps, for the price of a walk
         over all pages.
         """
-        total_at_start, files_at_start = self.task.host.resident_at_start
+        if not (at_start := self.task.host.resident_at_start):
+            return _resident(self.task, getpid())
+        total_at_start, files_at_start = at_start
         resident = min(max(pages - total_at_start, 0), limit // PAGE)
         return resident, min(max(file_pages - files_at_start, 0), resident)
 
@@ -89,27 +91,8 @@ class Other:
 
     def maps(self) -> bytes:
         """As Own.maps(): the host's areas in the window. Where the guest has none, the window is one that nobody may touch."""
-        areas = self._guest_areas(_content(f"{self.pid}/maps").splitlines())
+        areas = _guest_areas(self.task, _content(f"{self.pid}/maps").splitlines())
         return b"".join([b"%08x-%08x %s\n" % area for area in areas.values()])
-
-    def _guest_areas(self, lines: list[bytes]) -> dict[bytes, tuple[int, int, bytes]]:
-        """Those lines of maps that are of areas of the guest's, with its addresses and the rest of the line.
-
-        What is mapped where a guest's address is taken for a host's (native/robust.c) is none.
-        """
-        host_address = self.task.mm.host_address
-        window = host_address(PAGE) - PAGE
-        areas = {}
-        for line in lines:
-            area, _, rest = line.partition(b" ")
-            start, end = [int(address, 16) - window for address in area.split(b"-")]
-            if start > 0 and host_address(start) == start + window and not rest.startswith(b"---"):
-                areas[line] = start, end, rest
-
-        def is_mapped(address: int) -> bool:
-            return host_address(address) == address + window and any(start <= address < end for start, end, _ in areas.values())
-
-        return {line: area for line, area in areas.items() if not is_mapped(area[0] + window)}
 
     def threads(self) -> set[int]:
         """As Own.threads()."""
@@ -147,20 +130,45 @@ class Other:
         return blocked, ignored, caught & ~KEPT
 
     def resident(self, _pages: int, _file_pages: int, _limit: int) -> tuple[int, int]:
-        """As Own.resident(), by smaps: what the host says is of a fork, which has next to nothing of its own."""
-        total = anonymous = 0
-        shown = False
-        lines = _content(f"{self.pid}/smaps").splitlines()
-        areas = self._guest_areas([line for line in lines if line.split(None, 1)[0][-1:] != b":"])
-        for line in lines:
-            name, *words = line.split()
-            if name[-1:] != b":":
-                shown = line in areas
-            elif shown and name == b"Rss:":
-                total += int(words[0])
-            elif shown and name == b"Anonymous:":
-                anonymous += int(words[0])
-        return total * 1024 // PAGE, (total - anonymous) * 1024 // PAGE
+        """As Own.resident()."""
+        return _resident(self.task, self.pid)
+
+
+def _resident(task: Task, pid: int) -> tuple[int, int]:
+    """By smaps, of a process made by fork: what of the VMM is resident there, nobody has seen."""
+    total = anonymous = 0
+    shown = False
+    lines = _content(f"{pid}/smaps").splitlines()
+    areas = _guest_areas(task, [line for line in lines if line.split(None, 1)[0][-1:] != b":"])
+    for line in lines:
+        name, *words = line.split()
+        if name[-1:] != b":":
+            shown = line in areas
+        elif shown and name == b"Rss:":
+            total += int(words[0])
+        elif shown and name == b"Anonymous:":
+            anonymous += int(words[0])
+    return total * 1024 // PAGE, (total - anonymous) * 1024 // PAGE
+
+
+def _guest_areas(task: Task, lines: list[bytes]) -> dict[bytes, tuple[int, int, bytes]]:
+    """Those lines of maps that are of areas of a guest's, with its addresses and the rest of the line.
+
+    What is mapped where a guest's address is taken for a host's (native/robust.c) is none.
+    """
+    host_address = task.mm.host_address
+    window = host_address(PAGE) - PAGE
+    areas = {}
+    for line in lines:
+        area, _, rest = line.partition(b" ")
+        start, end = [int(address, 16) - window for address in area.split(b"-")]
+        if start > 0 and host_address(start) == start + window and not rest.startswith(b"---"):
+            areas[line] = start, end, rest
+
+    def is_mapped(address: int) -> bool:
+        return host_address(address) == address + window and any(start <= address < end for start, end, _ in areas.values())
+
+    return {line: area for line, area in areas.items() if not is_mapped(area[0] + window)}
 
 
 def _content(name: str) -> bytes:

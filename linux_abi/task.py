@@ -98,7 +98,8 @@ if TYPE_CHECKING:
         def address_of(self, buffer: bytes | bytearray) -> int:
             """Where a buffer of the VMM's is, for structs that point to others; the caller keeps it alive."""
 
-        resident_at_start: tuple[int, int]  # pages of the VMM before it had a guest: all, and those that files back
+        # Pages of the VMM before it had a guest: all, and those that files back. None: the process was made by fork.
+        resident_at_start: tuple[int, int] | None
 
         # Done even when a caught signal waits, to finish what was begun (`linux_abi.host.linux`).
         def on_block_device(self, fd: int) -> bool: ...

@@ -279,6 +279,7 @@ class Process:
     def born(self, task: Task, vfork: Vfork | None = None, beside_threads: bool = False) -> None:
         """A child made by fork starts, with `task` its only thread."""
         self.task = task
+        self.host.resident_at_start = None
         self.threads.forked(task)
         self.mm.forked()
         for other in self._vforks:

@@ -36,7 +36,7 @@ class LinuxHost:
         self.address_of = address_of
         self.now = now or self
         self._vmm_path = b""
-        self.resident_at_start = self._resident()
+        self.resident_at_start: tuple[int, int] | None = self._resident()
 
     def call(self, number: int, a: Word = 0, b: Word = 0, c: Word = 0, d: Word = 0, e: Word = 0, f: Word = 0) -> int:
         """The call's result or negative errno; buffers are passed by address, integers modulo 2**64."""
