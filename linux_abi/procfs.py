@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _NO_DESCRIPTOR = b"/proc/self/fd/none\0"  # not there, wherever it is
 
 # Files that speak of the VMM's address space in a way that has no translation.
-_DENIED = frozenset((b"mem", b"pagemap", b"map_files", b"numa_maps", b"smaps_rollup"))
+_DENIED = frozenset((b"mem", b"pagemap", b"map_files", b"numa_maps"))
 
 
 def _below(task: Task, path: bytes) -> tuple[Own | Other | None, bytes]:

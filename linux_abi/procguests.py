@@ -35,6 +35,10 @@ class Own:
         """The text of /proc/PID/maps."""
         return self.task.mm.maps()
 
+    def content(self, name: bytes) -> bytes:
+        """What the host says in /proc/PID/`name`."""
+        return _content(f"{getpid()}/{name.decode()}")
+
     def threads(self) -> set[int]:
         """The numbers of the guest's threads; the host's process has more, such as KVM's."""
         return {getpid(), *self.task.group.tids()}
@@ -91,8 +95,12 @@ class Other:
 
     def maps(self) -> bytes:
         """As Own.maps(): the host's areas in the window. Where the guest has none, the window is one that nobody may touch."""
-        areas = _guest_areas(self.task, _content(f"{self.pid}/maps").splitlines())
+        areas = _guest_areas(self.task, self.content(b"maps").splitlines())
         return b"".join([b"%08x-%08x %s\n" % area for area in areas.values()])
+
+    def content(self, name: bytes) -> bytes:
+        """As Own.content()."""
+        return _content(f"{self.pid}/{name.decode()}")
 
     def threads(self) -> set[int]:
         """As Own.threads()."""
@@ -110,7 +118,7 @@ class Other:
 
     def _is_of_guest(self, tid: str) -> bool:
         try:
-            stat = _content(f"{self.pid}/task/{tid}/stat")
+            stat = self.content(b"task/%s/stat" % tid.encode())
         except LinuxError:  # it has just ended
             return False
         name, _, rest = stat.partition(b"(")[2].rpartition(b") ")

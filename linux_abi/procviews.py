@@ -149,6 +149,21 @@ def smaps(guest: Guest, text: bytes) -> bytes:
     return b"\n".join(out) + b"\n"
 
 
+def smaps_rollup(guest: Guest, text: bytes) -> bytes:
+    """/proc/PID/smaps_rollup: the sums of smaps, in the order of the host's lines; those of which smaps says nothing are not there."""
+    sums: dict[bytes, int] = {}
+    areas = []
+    for line in smaps(guest, guest.content(b"smaps")).splitlines():
+        name, value, *_ = line.split()
+        if name[-1:] != b":":
+            areas.append(_area(line)[:2])
+        elif line.endswith(b" kB"):
+            sums[name] = sums.get(name, 0) + int(value)
+    head = b"%08x-%08x ---p 00000000 00:00 0" % (areas[0][0], areas[-1][1])
+    names = [line.split(None, 1)[0] for line in text.splitlines()[1:]]
+    return b"".join([b"%-73s[rollup]\n" % head, *[b"%-16s%8d kB\n" % (name, sums[name]) for name in names if name in sums]])
+
+
 def _sum(lines: tuple[bytes, ...], size: int) -> bytes:
     """One line for those of several areas."""
     name = lines[0].partition(b":")[0]
@@ -164,6 +179,7 @@ def _sum(lines: tuple[bytes, ...], size: int) -> bytes:
 VIEWS: dict[bytes, Callable[[Guest, bytes], bytes]] = {
     b"maps": maps,
     b"smaps": smaps,
+    b"smaps_rollup": smaps_rollup,
     b"stat": stat,
     b"statm": statm,
     b"status": status,

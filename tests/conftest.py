@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -170,7 +170,9 @@ def compile_c() -> Callable[..., Path]:
             folder.mkdir(parents=True, exist_ok=True)
             partial = program.with_suffix(f".{os.getpid()}")
             subprocess.run([*command, "-o", str(partial)], check=True)
-            partial.rename(program)
+            with suppress(FileExistsError):  # another worker's, which may already run
+                program.hardlink_to(partial)
+            partial.unlink()
         return program
 
     return compile_c

@@ -206,7 +206,7 @@ static void descriptors(void) {
 }
 
 static void nothing_else(void) {
-    static const char *const files[] = {"cmdline", "comm",   "auxv",  "maps",   "smaps",
+    static const char *const files[] = {"cmdline", "comm",   "auxv",  "maps",   "smaps", "smaps_rollup",
                                         "stat",    "status", "statm", "limits", "wchan"};
     static const char *const words[] = {"libpython", "python3", "libffi", "/dev/kvm", "inode:kvm", "_native", "site-packages"};
     char path[64];
