@@ -150,7 +150,7 @@ def smaps(guest: Guest, text: bytes) -> bytes:
 
 
 def smaps_rollup(guest: Guest, text: bytes) -> bytes:
-    """/proc/PID/smaps_rollup: the sums of smaps, in the order of the host's lines; of what smaps does not tell there is none."""
+    """/proc/PID/smaps_rollup: the sums of smaps, in the host's order; what smaps does not tell is not there."""
     sums: dict[bytes, int] = {}
     areas = []
     for line in smaps(guest, guest.content(b"smaps")).splitlines():
