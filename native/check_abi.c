@@ -32,6 +32,7 @@
 #include <linux/filter.h>
 #include <linux/fs.h>
 #include <linux/futex.h>
+#include <linux/if_tun.h>
 #include <linux/inotify.h>
 #if __has_include(<linux/ioprio.h>)
 #include <linux/ioprio.h>
@@ -50,6 +51,7 @@
 #include <linux/mman.h>
 #include <linux/mount.h>
 #include <linux/msg.h>
+#include <linux/nsfs.h>
 #include <linux/openat2.h>
 #include <linux/personality.h>
 #include <linux/prctl.h>
@@ -57,6 +59,7 @@
 #include <linux/random.h>
 #include <linux/resource.h>
 #include <linux/rseq.h>
+#include <linux/rtc.h>
 #include <linux/sched.h>
 #include <linux/sched/types.h>
 #include <linux/seccomp.h>
@@ -1918,14 +1921,26 @@ SAME(SIOCSIFADDR, 0x8916ull);
 #ifdef SIOCGIFDSTADDR
 SAME(SIOCGIFDSTADDR, 0x8917ull);
 #endif
+#ifdef SIOCSIFDSTADDR
+SAME(SIOCSIFDSTADDR, 0x8918ull);
+#endif
 #ifdef SIOCGIFBRDADDR
 SAME(SIOCGIFBRDADDR, 0x8919ull);
+#endif
+#ifdef SIOCSIFBRDADDR
+SAME(SIOCSIFBRDADDR, 0x891aull);
 #endif
 #ifdef SIOCGIFNETMASK
 SAME(SIOCGIFNETMASK, 0x891bull);
 #endif
+#ifdef SIOCSIFNETMASK
+SAME(SIOCSIFNETMASK, 0x891cull);
+#endif
 #ifdef SIOCGIFMETRIC
 SAME(SIOCGIFMETRIC, 0x891dull);
+#endif
+#ifdef SIOCSIFMETRIC
+SAME(SIOCSIFMETRIC, 0x891eull);
 #endif
 #ifdef SIOCGIFMTU
 SAME(SIOCGIFMTU, 0x8921ull);
@@ -1933,23 +1948,206 @@ SAME(SIOCGIFMTU, 0x8921ull);
 #ifdef SIOCSIFMTU
 SAME(SIOCSIFMTU, 0x8922ull);
 #endif
+#ifdef SIOCSIFNAME
+SAME(SIOCSIFNAME, 0x8923ull);
+#endif
+#ifdef SIOCSIFHWADDR
+SAME(SIOCSIFHWADDR, 0x8924ull);
+#endif
 #ifdef SIOCGIFHWADDR
 SAME(SIOCGIFHWADDR, 0x8927ull);
+#endif
+#ifdef SIOCADDMULTI
+SAME(SIOCADDMULTI, 0x8931ull);
+#endif
+#ifdef SIOCDELMULTI
+SAME(SIOCDELMULTI, 0x8932ull);
 #endif
 #ifdef SIOCGIFINDEX
 SAME(SIOCGIFINDEX, 0x8933ull);
 #endif
+#ifdef SIOCSIFPFLAGS
+SAME(SIOCSIFPFLAGS, 0x8934ull);
+#endif
+#ifdef SIOCGIFPFLAGS
+SAME(SIOCGIFPFLAGS, 0x8935ull);
+#endif
 #ifdef SIOCGIFTXQLEN
 SAME(SIOCGIFTXQLEN, 0x8942ull);
 #endif
+#ifdef SIOCSIFTXQLEN
+SAME(SIOCSIFTXQLEN, 0x8943ull);
+#endif
+#ifdef SIOCDARP
+SAME(SIOCDARP, 0x8953ull);
+#endif
+#ifdef SIOCGARP
+SAME(SIOCGARP, 0x8954ull);
+#endif
+#ifdef SIOCSARP
+SAME(SIOCSARP, 0x8955ull);
+#endif
 #ifdef SIOCGIFMAP
 SAME(SIOCGIFMAP, 0x8970ull);
+#endif
+#ifdef SIOCBRADDBR
+SAME(SIOCBRADDBR, 0x89a0ull);
+#endif
+#ifdef SIOCBRDELBR
+SAME(SIOCBRDELBR, 0x89a1ull);
+#endif
+#ifdef SIOCBRADDIF
+SAME(SIOCBRADDIF, 0x89a2ull);
+#endif
+#ifdef SIOCBRDELIF
+SAME(SIOCBRDELIF, 0x89a3ull);
+#endif
+#ifdef NS_GET_USERNS
+SAME(NS_GET_USERNS, 0xb701ull);
+#endif
+#ifdef NS_GET_PARENT
+SAME(NS_GET_PARENT, 0xb702ull);
+#endif
+#ifdef NS_GET_NSTYPE
+SAME(NS_GET_NSTYPE, 0xb703ull);
+#endif
+#ifdef NS_GET_OWNER_UID
+SAME(NS_GET_OWNER_UID, 0xb704ull);
+#endif
+#ifdef NS_GET_MNTNS_ID
+SAME(NS_GET_MNTNS_ID, 0x8008b705ull);
+#endif
+#ifdef NS_GET_PID_FROM_PIDNS
+SAME(NS_GET_PID_FROM_PIDNS, 0x8004b706ull);
+#endif
+#ifdef NS_GET_TGID_FROM_PIDNS
+SAME(NS_GET_TGID_FROM_PIDNS, 0x8004b707ull);
+#endif
+#ifdef NS_GET_PID_IN_PIDNS
+SAME(NS_GET_PID_IN_PIDNS, 0x8004b708ull);
+#endif
+#ifdef NS_GET_TGID_IN_PIDNS
+SAME(NS_GET_TGID_IN_PIDNS, 0x8004b709ull);
+#endif
+#ifdef PIDFD_GET_CGROUP_NAMESPACE
+SAME(PIDFD_GET_CGROUP_NAMESPACE, 0xff01ull);
+#endif
+#ifdef PIDFD_GET_IPC_NAMESPACE
+SAME(PIDFD_GET_IPC_NAMESPACE, 0xff02ull);
+#endif
+#ifdef PIDFD_GET_MNT_NAMESPACE
+SAME(PIDFD_GET_MNT_NAMESPACE, 0xff03ull);
+#endif
+#ifdef PIDFD_GET_NET_NAMESPACE
+SAME(PIDFD_GET_NET_NAMESPACE, 0xff04ull);
+#endif
+#ifdef PIDFD_GET_PID_NAMESPACE
+SAME(PIDFD_GET_PID_NAMESPACE, 0xff05ull);
+#endif
+#ifdef PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE
+SAME(PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE, 0xff06ull);
+#endif
+#ifdef PIDFD_GET_TIME_NAMESPACE
+SAME(PIDFD_GET_TIME_NAMESPACE, 0xff07ull);
+#endif
+#ifdef PIDFD_GET_TIME_FOR_CHILDREN_NAMESPACE
+SAME(PIDFD_GET_TIME_FOR_CHILDREN_NAMESPACE, 0xff08ull);
+#endif
+#ifdef PIDFD_GET_USER_NAMESPACE
+SAME(PIDFD_GET_USER_NAMESPACE, 0xff09ull);
+#endif
+#ifdef PIDFD_GET_UTS_NAMESPACE
+SAME(PIDFD_GET_UTS_NAMESPACE, 0xff0aull);
+#endif
+#ifdef TUNSETNOCSUM
+SAME(TUNSETNOCSUM, 0x400454c8ull);
+#endif
+#ifdef TUNSETIFF
+SAME(TUNSETIFF, 0x400454caull);
+#endif
+#ifdef TUNSETPERSIST
+SAME(TUNSETPERSIST, 0x400454cbull);
+#endif
+#ifdef TUNSETOWNER
+SAME(TUNSETOWNER, 0x400454ccull);
+#endif
+#ifdef TUNSETLINK
+SAME(TUNSETLINK, 0x400454cdull);
+#endif
+#ifdef TUNSETGROUP
+SAME(TUNSETGROUP, 0x400454ceull);
+#endif
+#ifdef TUNGETFEATURES
+SAME(TUNGETFEATURES, 0x800454cfull);
+#endif
+#ifdef TUNSETOFFLOAD
+SAME(TUNSETOFFLOAD, 0x400454d0ull);
+#endif
+#ifdef TUNGETIFF
+SAME(TUNGETIFF, 0x800454d2ull);
+#endif
+#ifdef TUNGETSNDBUF
+SAME(TUNGETSNDBUF, 0x800454d3ull);
+#endif
+#ifdef TUNSETSNDBUF
+SAME(TUNSETSNDBUF, 0x400454d4ull);
+#endif
+#ifdef TUNGETVNETHDRSZ
+SAME(TUNGETVNETHDRSZ, 0x800454d7ull);
+#endif
+#ifdef TUNSETVNETHDRSZ
+SAME(TUNSETVNETHDRSZ, 0x400454d8ull);
+#endif
+#ifdef TUNSETQUEUE
+SAME(TUNSETQUEUE, 0x400454d9ull);
 #endif
 #ifdef RNDGETENTCNT
 SAME(RNDGETENTCNT, 0x80045200ull);
 #endif
 #ifdef RNDADDTOENTCNT
 SAME(RNDADDTOENTCNT, 0x40045201ull);
+#endif
+#ifdef RTC_AIE_ON
+SAME(RTC_AIE_ON, 0x7001ull);
+#endif
+#ifdef RTC_AIE_OFF
+SAME(RTC_AIE_OFF, 0x7002ull);
+#endif
+#ifdef RTC_UIE_ON
+SAME(RTC_UIE_ON, 0x7003ull);
+#endif
+#ifdef RTC_UIE_OFF
+SAME(RTC_UIE_OFF, 0x7004ull);
+#endif
+#ifdef RTC_PIE_ON
+SAME(RTC_PIE_ON, 0x7005ull);
+#endif
+#ifdef RTC_PIE_OFF
+SAME(RTC_PIE_OFF, 0x7006ull);
+#endif
+#ifdef RTC_ALM_SET
+SAME(RTC_ALM_SET, 0x40247007ull);
+#endif
+#ifdef RTC_ALM_READ
+SAME(RTC_ALM_READ, 0x80247008ull);
+#endif
+#ifdef RTC_RD_TIME
+SAME(RTC_RD_TIME, 0x80247009ull);
+#endif
+#ifdef RTC_SET_TIME
+SAME(RTC_SET_TIME, 0x4024700aull);
+#endif
+#ifdef RTC_IRQP_READ
+SAME(RTC_IRQP_READ, 0x8008700bull);
+#endif
+#ifdef RTC_IRQP_SET
+SAME(RTC_IRQP_SET, 0x4008700cull);
+#endif
+#ifdef RTC_WKALM_SET
+SAME(RTC_WKALM_SET, 0x4028700full);
+#endif
+#ifdef RTC_WKALM_RD
+SAME(RTC_WKALM_RD, 0x80287010ull);
 #endif
 #ifdef IOCTL_VM_SOCKETS_GET_LOCAL_CID
 SAME(IOCTL_VM_SOCKETS_GET_LOCAL_CID, 0x7b9ull);

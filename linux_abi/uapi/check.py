@@ -24,12 +24,13 @@ _KERNEL_HEADERS = """
 linux/stat.h asm/ioctls.h asm/poll.h asm/prctl.h asm/sigcontext.h asm/siginfo.h asm/signal.h asm/stat.h asm/statfs.h
 asm/termbits.h asm/termios.h asm/ucontext.h asm/unistd.h
 linux/auxvec.h linux/capability.h linux/close_range.h linux/elf.h linux/errno.h linux/eventpoll.h linux/fadvise.h
-linux/falloc.h linux/fcntl.h linux/fiemap.h linux/filter.h linux/fs.h linux/futex.h linux/inotify.h linux/ioprio.h linux/ipc.h
-linux/kcmp.h linux/kd.h linux/landlock.h linux/limits.h linux/loop.h linux/magic.h linux/membarrier.h linux/memfd.h
-linux/mman.h linux/mount.h linux/msg.h linux/openat2.h linux/personality.h linux/prctl.h linux/ptrace.h linux/random.h
-linux/resource.h linux/rseq.h linux/sched.h linux/sched/types.h linux/seccomp.h linux/securebits.h linux/sem.h linux/shm.h
-linux/signal.h linux/signalfd.h linux/sockios.h linux/sysinfo.h linux/time.h linux/timerfd.h linux/times.h linux/timex.h
-linux/uio.h linux/un.h linux/utime.h linux/utsname.h linux/vt.h linux/wait.h linux/xattr.h
+linux/falloc.h linux/fcntl.h linux/fiemap.h linux/filter.h linux/fs.h linux/futex.h linux/if_tun.h linux/inotify.h
+linux/ioprio.h linux/ipc.h linux/kcmp.h linux/kd.h linux/landlock.h linux/limits.h linux/loop.h linux/magic.h
+linux/membarrier.h linux/memfd.h linux/mman.h linux/mount.h linux/msg.h linux/nsfs.h linux/openat2.h
+linux/personality.h linux/prctl.h linux/ptrace.h linux/random.h linux/resource.h linux/rseq.h linux/rtc.h
+linux/sched.h linux/sched/types.h linux/seccomp.h linux/securebits.h linux/sem.h linux/shm.h linux/signal.h
+linux/signalfd.h linux/sockios.h linux/sysinfo.h linux/time.h linux/timerfd.h linux/times.h linux/timex.h linux/uio.h
+linux/un.h linux/utime.h linux/utsname.h linux/vt.h linux/wait.h linux/xattr.h
 """.split()  # noqa: SIM905
 _YOUNG_HEADERS = ("linux/close_range.h", "linux/ioprio.h", "linux/landlock.h")
 # What the kernel's headers leave to the C library, whose own versions of some structs stand aside; and what needs these.

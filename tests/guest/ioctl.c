@@ -6,7 +6,11 @@
 #include <sys/socket.h>
 #include <termios.h>
 
+#include <linux/if_tun.h>
+#include <linux/nsfs.h>
+#include <linux/sockios.h>
 #include <linux/vm_sockets.h>
+#include <net/if.h>
 
 int main(void) {
     int fd = make_file("file", "0123456789", 10), p[2], n = -1;
@@ -35,4 +39,25 @@ int main(void) {
     device = open("/dev/vsock", O_RDONLY);
     unsigned cid = 0;
     CHECK(device < 0 || (ioctl(device, IOCTL_VM_SOCKETS_GET_LOCAL_CID, &cid) == 0 && cid > 0));
+
+    /* What is not looked at may be anything. */
+    int space = open("/proc/self/ns/net", O_RDONLY), owner = ioctl(space, NS_GET_USERNS, -1);
+    CHECK(space >= 0 && ioctl(space, NS_GET_NSTYPE, -1) == 0x40000000 /* CLONE_NEWNET */);
+    CHECK(owner > space || errno == EPERM);
+    CHECK_ERRNO(ioctl(space, NS_GET_OWNER_UID, 8), EINVAL); /* of a user namespace only */
+    int user = open("/proc/self/ns/user", O_RDONLY);
+    uid_t uid = 77;
+    CHECK(ioctl(user, NS_GET_OWNER_UID, &uid) == 0 && uid != 77);
+    CHECK_ERRNO(ioctl(user, NS_GET_OWNER_UID, 8), EFAULT);
+    CHECK_ERRNO(ioctl(fd, NS_GET_NSTYPE, -1), ENOTTY);
+
+    int net = socket(AF_INET, SOCK_DGRAM, 0);
+    struct ifreq request = {0};
+    CHECK_ERRNO(ioctl(net, SIOCSIFNETMASK, 8), EFAULT);
+    CHECK_ERRNO(ioctl(fd, TUNSETIFF, &request), ENOTTY);
+    device = open("/dev/net/tun", O_RDWR);
+    strcpy(request.ifr_name, "noahpy%d");
+    request.ifr_flags = IFF_TUN | IFF_NO_PI;
+    CHECK(device < 0 || ioctl(device, TUNSETIFF, &request) < 0 ||
+          (!strchr(request.ifr_name, '%') && if_nametoindex(request.ifr_name)));
 }

@@ -51,7 +51,7 @@ def test_few_rows_are_passed_over() -> None:
     rows = set(re.findall(r"^SAME\((\w+),", CHECK.read_text(), re.MULTILINE))
     checked = set(re.findall(r'"(\w+)" " is', compile_(CHECK.read_text(), "-E").stdout))
     young_or_nowhere = re.compile(
-        "__NR_|LANDLOCK_|MNT_|UMOUNT_|SPLICE_F_|IOPRIO_|MADV_|PR_|ARCH_|SO_|STATX_|FUTEX_|PTRACE_|SEGV_|ST_|SECCOMP_"
+        "__NR_|LANDLOCK_|MNT_|UMOUNT_|SPLICE_F_|IOPRIO_|MADV_|PR_|ARCH_|SO_|STATX_|FUTEX_|PTRACE_|SEGV_|ST_|SECCOMP_|PIDFD_GET_|NS_GET_(MNTNS|PID|TGID)_"
     )
     assert len(rows) > 1800
     assert len(rows - checked) < 0.1 * len(rows)
@@ -108,12 +108,13 @@ def test_ioctl_arguments() -> None:
 
 
 def test_ioctl_numbers_agree_with_the_arguments() -> None:
-    """Requests made by _IOC carry direction and size themselves, but for those that Linux declared wrongly."""
-    wrong = {"FIFREEZE", "FITHAW", "FICLONE", "TIOCSIG", "TIOCGPTPEER"}
+    """Requests made by _IOC carry direction and size of what an address leads to, but for those that Linux declared wrongly."""
     long_for_int = {"FS_IOC_GETFLAGS", "FS_IOC_SETFLAGS", "FS_IOC_GETVERSION", "FS_IOC_SETVERSION", "BLKBSZGET", "BLKBSZSET"}
+    int_for_ifreq = {"TUNSETIFF", "TUNGETIFF", "TUNSETQUEUE"}
     for name, request in check.constants(ioctl).items():
         coded = request >> 30, request >> 16 & 0x3FFF
-        if coded[0] and name not in wrong:
-            direction, size = ioctl.argument(request)  # type: ignore[misc]
-            assert {1: ioctl.IN, 2: ioctl.OUT, 3: ioctl.INOUT}[coded[0]] == direction, name
-            assert coded[1] == (8 if name in long_for_int else size), name
+        direction, size = ioctl.argument(request)  # type: ignore[misc]
+        if coded[0] and direction not in (ioctl.NONE, ioctl.VALUE):
+            coded_direction = {1: ioctl.IN, 2: ioctl.OUT, 3: ioctl.INOUT}[coded[0]]
+            assert direction == (ioctl.INOUT if name == "TUNSETIFF" else coded_direction), name
+            assert coded[1] == (8 if name in long_for_int else 4 if name in int_for_ifreq else size), name
