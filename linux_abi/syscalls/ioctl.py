@@ -7,13 +7,11 @@ from ..syscall import syscall
 from ..types import Fd, Flags, IoctlArg
 from ..uapi.errno import ENOTTY
 from ..uapi.fcntl import F_GETFD
-from ..uapi.ioctl import NONE, VALUE, IoctlRequest, argument
+from ..uapi.ioctl import INOUT, NONE, VALUE, IoctlRequest, argument, pointer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..task import Task
-
-_SIOCGIFCONF = 0x8912
 
 # What another request may pass on: a number, or an address that is bad on both sides, for the VMM has nothing so low.
 _LOWEST_ADDRESS = 1 << 16
@@ -23,24 +21,29 @@ _LOWEST_ADDRESS = 1 << 16
 def ioctl(task: Task, fd: Fd, request: Flags[IoctlRequest], argp: IoctlArg) -> int:
     """Control a device."""
     host_fd = task.group.fds.visible(fd)
-    if request == _SIOCGIFCONF:
-        return _interfaces(task, host_fd, argp)
-    known = argument(request & 0xFFFFFFFF)
+    request &= 0xFFFFFFFF
+    known = argument(request)
     if known is None and argp >= _LOWEST_ADDRESS:
         return min(task.host.fcntl(host_fd, F_GETFD, 0), 0) or -ENOTTY
+    if known and (at := pointer(request)):
+        return _with_pointer(task, host_fd, request, argp, known, at)
     numeric = known is None or known[0] in (NONE, VALUE)
     return task.host.ioctl(host_fd, request, argp if numeric else task.mm.host_address(argp))
 
 
-def _interfaces(task: Task, fd: int, argp: int) -> int:
-    """SIOCGIFCONF (netdevice(7)): a struct of a length and an address; the length is stored."""
+def _with_pointer(task: Task, fd: int, request: int, argp: int, known: tuple[int, int], at: int) -> int:
+    """A request whose argument holds a pointer, `at` bytes from its start: the host gets a copy with the host's address."""
+    direction, size = known
     mm = task.mm
     try:
-        asked = mm.read(argp, 16)
+        given = mm.read(argp, size)
     except LinuxError:
-        return task.host.ioctl(fd, _SIOCGIFCONF, mm.BAD_ADDRESS)
-    buffer = bytearray(asked[:8] + mm.host_address(int.from_bytes(asked[8:], "little")).to_bytes(8, "little"))
-    result = task.host.ioctl(fd, _SIOCGIFCONF, buffer)
-    if result >= 0:
-        mm.write(argp, buffer[:4])
+        return task.host.ioctl(fd, request, mm.BAD_ADDRESS)
+    address = given[at : at + 8]
+    copy = bytearray(given)
+    copy[at : at + 8] = mm.host_address(int.from_bytes(address, "little")).to_bytes(8, "little")
+    result = task.host.ioctl(fd, request, copy)
+    if result >= 0 and direction == INOUT:
+        copy[at : at + 8] = address
+        mm.write(argp, copy)
     return result

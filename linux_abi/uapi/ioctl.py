@@ -1,6 +1,6 @@
 """ioctl(2): requests on files, terminals, block devices and sockets, and what each one's argument is.
 
-A request whose argument holds pointers is not here: it can't be passed on as it is.
+A request whose argument holds more than one pointer is not here, nor one that points to what holds pointers.
 """
 
 from __future__ import annotations
@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 NONE, VALUE, IN, OUT, INOUT = range(5)
 
 _arguments: dict[int, tuple[int, int | type[Struct]]] = {}
+_pointers: dict[int, int] = {}
 
 
-def _row(request: int, direction: int = NONE, argument: int | type[Struct] = 0) -> int:
+def _row(request: int, direction: int = NONE, argument: int | type[Struct] = 0, pointer: int = 0) -> int:
+    """`pointer`: where the argument holds one."""
     _arguments[request] = direction, argument
+    if pointer:
+        _pointers[request] = pointer
     return request
 
 
@@ -37,9 +41,15 @@ def structure(request: int) -> tuple[int, int | type[Struct]] | None:
     return _arguments.get(request)
 
 
+def pointer(request: int) -> int | None:
+    """At which byte of a request's argument there is a pointer; None: nowhere."""
+    return _pointers.get(request)
+
+
 def with_address() -> list[int]:
-    """The requests whose argument is an address."""
-    return [request for request, (direction, _) in _arguments.items() if direction in (IN, OUT, INOUT)]
+    """The requests whose argument is the address of what holds no pointer."""
+    addresses = [request for request, (direction, _) in _arguments.items() if direction in (IN, OUT, INOUT)]
+    return [request for request in addresses if request not in _pointers]
 
 
 # Terminals: ioctl_tty(2), ioctl_console(2)
@@ -186,7 +196,10 @@ SIOCGPGRP = _row(0x8904, OUT, 4)
 SIOCATMARK = _row(0x8905, OUT, 4)
 SIOCGSTAMP = _row(0x8906, OUT, Timeval)
 SIOCGSTAMPNS = _row(0x8907, OUT, Timespec)
+SIOCADDRT = _row(0x890B, IN, 120, pointer=88)
+SIOCDELRT = _row(0x890C, IN, 120, pointer=88)
 SIOCGIFNAME = _row(0x8910, INOUT, 40)
+SIOCGIFCONF = _row(0x8912, INOUT, 16, pointer=8)
 SIOCGIFFLAGS = _row(0x8913, INOUT, 40)
 SIOCSIFFLAGS = _row(0x8914, IN, 40)
 SIOCGIFADDR = _row(0x8915, INOUT, 40)
@@ -211,6 +224,7 @@ SIOCSIFPFLAGS = _row(0x8934, IN, 40)
 SIOCGIFPFLAGS = _row(0x8935, INOUT, 40)
 SIOCGIFTXQLEN = _row(0x8942, INOUT, 40)
 SIOCSIFTXQLEN = _row(0x8943, IN, 40)
+SIOCETHTOOL = _row(0x8946, IN, 40, pointer=16)
 SIOCDARP = _row(0x8953, IN, 68)
 SIOCGARP = _row(0x8954, INOUT, 68)
 SIOCSARP = _row(0x8955, IN, 68)
@@ -219,6 +233,8 @@ SIOCBRADDBR = _row(0x89A0, IN, 16)
 SIOCBRDELBR = _row(0x89A1, IN, 16)
 SIOCBRADDIF = _row(0x89A2, IN, 40)
 SIOCBRDELIF = _row(0x89A3, IN, 40)
+SIOCSHWTSTAMP = _row(0x89B0, IN, 40, pointer=16)
+SIOCGHWTSTAMP = _row(0x89B1, IN, 40, pointer=16)
 
 # Namespaces and processes by descriptors: ioctl_nsfs(2), ioctl_pidfd(2)
 NS_GET_USERNS = _row(0xB701)
@@ -253,6 +269,8 @@ TUNSETOFFLOAD = _row(0x400454D0, VALUE)
 TUNGETIFF = _row(0x800454D2, OUT, 40)
 TUNGETSNDBUF = _row(0x800454D3, OUT, 4)
 TUNSETSNDBUF = _row(0x400454D4, IN, 4)
+TUNATTACHFILTER = _row(0x401054D5, IN, 16, pointer=8)
+TUNDETACHFILTER = _row(0x401054D6, IN, 16, pointer=8)
 TUNGETVNETHDRSZ = _row(0x800454D7, OUT, 4)
 TUNSETVNETHDRSZ = _row(0x400454D8, IN, 4)
 TUNSETQUEUE = _row(0x400454D9, IN, 40)

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <termios.h>
 
+#include <linux/ethtool.h>
 #include <linux/if_tun.h>
 #include <linux/nsfs.h>
 #include <linux/sockios.h>
@@ -52,8 +53,21 @@ int main(void) {
     CHECK_ERRNO(ioctl(fd, NS_GET_NSTYPE, -1), ENOTTY);
 
     int net = socket(AF_INET, SOCK_DGRAM, 0);
-    struct ifreq request = {0};
+    struct ifreq request;
     CHECK_ERRNO(ioctl(net, SIOCSIFNETMASK, 8), EFAULT);
+    struct ethtool_value link = {.cmd = ETHTOOL_GLINK};
+    request = (struct ifreq){.ifr_name = "lo", .ifr_data = (char *)&link};
+    CHECK(ioctl(net, SIOCETHTOOL, &request) == 0 && link.data <= 1 && request.ifr_data == (char *)&link);
+    request.ifr_data = (char *)8;
+    CHECK_ERRNO(ioctl(net, SIOCETHTOOL, &request), EFAULT);
+    CHECK_ERRNO(ioctl(net, SIOCETHTOOL, 8), EFAULT);
+    CHECK_ERRNO(ioctl(fd, SIOCETHTOOL, &request), ENOTTY);
+    char names[4096];
+    struct ifconf interfaces = {.ifc_len = sizeof names, .ifc_buf = names};
+    CHECK(ioctl(net, SIOCGIFCONF, &interfaces) == 0 && interfaces.ifc_buf == names);
+    CHECK(interfaces.ifc_len >= (int)sizeof request && interfaces.ifc_len % sizeof request == 0 && names[0]);
+    interfaces = (struct ifconf){.ifc_len = 0, .ifc_buf = NULL};
+    CHECK(ioctl(net, SIOCGIFCONF, &interfaces) == 0 && interfaces.ifc_len > 0 && !interfaces.ifc_buf);
     CHECK_ERRNO(ioctl(fd, TUNSETIFF, &request), ENOTTY);
     device = open("/dev/net/tun", O_RDWR);
     strcpy(request.ifr_name, "noahpy%d");
