@@ -21,14 +21,14 @@ _LOWEST_ADDRESS = 1 << 16
 def ioctl(task: Task, fd: Fd, request: Flags[IoctlRequest], argp: IoctlArg) -> int:
     """Control a device."""
     host_fd = task.group.fds.visible(fd)
-    request &= 0xFFFFFFFF
-    known = argument(request)
+    number = request & 0xFFFFFFFF
+    known = argument(number)
     if known is None and argp >= _LOWEST_ADDRESS:
         return min(task.host.fcntl(host_fd, F_GETFD, 0), 0) or -ENOTTY
-    if known and (at := pointer(request)):
-        return _with_pointer(task, host_fd, request, argp, known, at)
+    if known and (at := pointer(number)):
+        return _with_pointer(task, host_fd, number, argp, known, at)
     numeric = known is None or known[0] in (NONE, VALUE)
-    return task.host.ioctl(host_fd, request, argp if numeric else task.mm.host_address(argp))
+    return task.host.ioctl(host_fd, number, argp if numeric else task.mm.host_address(argp))
 
 
 def _with_pointer(task: Task, fd: int, request: int, argp: int, known: tuple[int, int], at: int) -> int:
