@@ -83,7 +83,7 @@ static struct kvm_segment segment(uint16_t selector, uint8_t type, bool code) {
 static uint64_t own_pages(const struct kvm_vcpu *v) { return VCPU_PAGES + (uint64_t)v->index * 2 * GUEST_PAGE; }
 
 /* A TSS with the exception stack (IST 1) and an I/O bitmap. PVM's stubs need the bitmap to open their port; it opens no
- * other, and an OUT to it from elsewhere is told by its address. */
+ * other, and an access to it from elsewhere is told by its address (portio.c). */
 static void fill_tss(uint8_t *tss, uint64_t stack_top) {
     enum { IST1 = 0x24, IOMAP_BASE = 0x66, IOMAP = 0x68, IOMAP_BYTES = 8192 / 8 };
     memcpy(tss + IST1, &stack_top, sizeof stack_top);

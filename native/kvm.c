@@ -281,15 +281,6 @@ static int leave(struct kvm_vcpu *v, enum state *state) {
     return *state == AT_CALL ? EXIT_SYSCALL : *state == AT_EXCEPTION ? EXIT_FAULT : EXIT_SIGNAL;
 }
 
-/* The guest's own OUT to the stubs' port, which PVM's I/O bitmap must leave open: what Linux makes of it. */
-static int forbidden_out(struct kvm_vcpu *v) {
-    enum { VECTOR_GP = 13 };
-    v->seen.regs->rip -= 2;
-    v->seen.vector = VECTOR_GP;
-    v->seen.error_code = 0;
-    return EXIT_FAULT;
-}
-
 /* What only a fault of the engine's own, of KVM's or of the CPU's leads to. */
 static int unexpected(const struct kvm_vcpu *v) {
     const struct kvm_run *run = v->run;
@@ -338,7 +329,7 @@ static int run(struct vcpu *seen) {
     int exit = leave(v, &state);
     if (!failed) {
         if (v->run->exit_reason != KVM_EXIT_IO) return unexpected(v);
-        if (state == IN_USER) return forbidden_out(v);
+        if (state == IN_USER) return portio_refuse(v);
         if (exit == EXIT_SYSCALL) exitless_called(v);
         return exit;
     }

@@ -68,3 +68,8 @@ enum state flavour_leave(struct kvm_vcpu *);
 bool flavour_trapped(struct kvm_vcpu *);
 /* Before the next run: the registers go where this flavour takes them from. */
 void flavour_enter(struct kvm_vcpu *);
+
+/* ---- portio.c ---- */
+
+/* After an exit by user code's own access to STUB_PORT: EXIT_FAULT, with the registers as before it. */
+int portio_refuse(struct kvm_vcpu *);

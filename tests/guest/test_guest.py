@@ -66,6 +66,7 @@ SIM_LACKS = {
     "stack_non_canonical_index": "#GP where a CPU has #SS",
     "non_canonical_avx": "no AVX",
     "non_canonical_avx_high": "no AVX",
+    "ports": "what IN does, and the rest of its block, is not undone",
     "code_shared": "code that is written at another address stays what it was",
 }
 
