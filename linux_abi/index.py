@@ -210,11 +210,11 @@ WHERE = {
     203: "process",  # sched_setaffinity
     204: "process",  # sched_getaffinity
     205: "system",  # set_thread_area
-    206: "system",  # io_setup
-    207: "system",  # io_destroy
-    208: "system",  # io_getevents
-    209: "system",  # io_submit
-    210: "system",  # io_cancel
+    206: "aio",  # io_setup
+    207: "aio",  # io_destroy
+    208: "aio",  # io_getevents
+    209: "aio",  # io_submit
+    210: "aio",  # io_cancel
     211: "system",  # get_thread_area
     212: "system",  # lookup_dcookie
     213: "poll",  # epoll_create
@@ -337,7 +337,7 @@ WHERE = {
     330: "mem",  # pkey_alloc
     331: "mem",  # pkey_free
     332: "path",  # statx
-    333: "system",  # io_pgetevents
+    333: "aio",  # io_pgetevents
     334: "process",  # rseq
     424: "process",  # pidfd_send_signal
     425: "system",  # io_uring_setup
@@ -670,11 +670,6 @@ REFUSED = {
     184: 38,  # tuxcall
     185: 38,  # security
     205: 38,  # set_thread_area
-    206: 38,  # io_setup
-    207: 38,  # io_destroy
-    208: 38,  # io_getevents
-    209: 38,  # io_submit
-    210: 38,  # io_cancel
     211: 38,  # get_thread_area
     212: 38,  # lookup_dcookie
     214: 38,  # epoll_ctl_old
@@ -692,7 +687,6 @@ REFUSED = {
     321: 1,  # bpf
     323: 38,  # userfaultfd
     331: 22,  # pkey_free
-    333: 38,  # io_pgetevents
     334: 38,  # rseq
     425: 38,  # io_uring_setup
     426: 38,  # io_uring_enter

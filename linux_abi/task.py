@@ -313,6 +313,7 @@ class ThreadGroup:
         self.limits: Callable[[int], Limits | None] = lambda pid: None if pid else own  # 0: its own; another's of the tree
         self.timers: set[int] = set()  # of timer_create(2): a forked child has none, an execve deletes them
         self.attached: dict[int, int] = {}  # shmat(2): address -> bytes; an execve empties it
+        self.contexts: dict[int, int] = {}  # io_setup(2): the guest's number of one -> the host's; of this process alone
         self.bounded = False  # it or an ancestor has dropped a capability from its bounding set (prctl(2))
 
 

@@ -17,6 +17,7 @@
 #include <asm/termios.h>
 #include <asm/ucontext.h>
 #include <asm/unistd.h>
+#include <linux/aio_abi.h>
 #include <linux/auxvec.h>
 #include <linux/capability.h>
 #if __has_include(<linux/close_range.h>)
@@ -508,6 +509,23 @@ SAME(EHWPOISON, 0x85ull);
 #endif
 #ifdef ENOTSUP
 SAME(ENOTSUP, 0x5full);
+#endif
+
+/* aio */
+#ifdef IOCB_FLAG_RESFD
+SAME(IOCB_CMD_PREAD, 0x0ull);
+#endif
+#ifdef IOCB_FLAG_RESFD
+SAME(IOCB_CMD_PWRITE, 0x1ull);
+#endif
+#ifdef IOCB_FLAG_RESFD
+SAME(IOCB_CMD_PREADV, 0x7ull);
+#endif
+#ifdef IOCB_FLAG_RESFD
+SAME(IOCB_CMD_PWRITEV, 0x8ull);
+#endif
+#ifdef IOCB_FLAG_RESFD
+SAME(IOCB_FLAG_RESFD, 0x1ull);
 #endif
 
 /* auxv */
@@ -6359,6 +6377,24 @@ SIZE(struct pollfd, 8);
 FIELD(struct pollfd, fd, 0, 4);
 FIELD(struct pollfd, events, 4, 2);
 FIELD(struct pollfd, revents, 6, 2);
+SIZE(struct iocb, 64);
+FIELD(struct iocb, aio_data, 0, 8);
+FIELD(struct iocb, aio_key, 8, 4);
+FIELD(struct iocb, aio_rw_flags, 12, 4);
+FIELD(struct iocb, aio_lio_opcode, 16, 2);
+FIELD(struct iocb, aio_reqprio, 18, 2);
+FIELD(struct iocb, aio_fildes, 20, 4);
+FIELD(struct iocb, aio_buf, 24, 8);
+FIELD(struct iocb, aio_nbytes, 32, 8);
+FIELD(struct iocb, aio_offset, 40, 8);
+FIELD(struct iocb, aio_reserved2, 48, 8);
+FIELD(struct iocb, aio_flags, 56, 4);
+FIELD(struct iocb, aio_resfd, 60, 4);
+SIZE(struct io_event, 32);
+FIELD(struct io_event, data, 0, 8);
+FIELD(struct io_event, obj, 8, 8);
+FIELD(struct io_event, res, 16, 8);
+FIELD(struct io_event, res2, 24, 8);
 SIZE(struct winsize, 8);
 FIELD(struct winsize, ws_row, 0, 2);
 FIELD(struct winsize, ws_col, 2, 2);

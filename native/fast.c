@@ -347,6 +347,7 @@ static const struct {
     [SYS_execve] = {finish_execve, true},
     [SYS_exit_group] = {finish_exit_group, false},
     [SYS_fork] = {finish_fork, true},
+    [SYS_io_setup] = {exec_forbid, .notes = true},
     [SYS_madvise] = {finish_madvise, false},
     [SYS_mmap] = {finish_mmap, false},
     [SYS_mprotect] = {finish_mprotect, false},

@@ -196,6 +196,9 @@ class Process:
         for timer in group.timers:
             now.timer_delete(timer)
         group.timers.clear()
+        for context in group.contexts.values():
+            now.io_destroy(context)
+        group.contexts.clear()
         group.attached.clear()
         lib.tree_executes()
         self._leave_parent()
@@ -337,7 +340,7 @@ class Process:
         lib.fast_fork(self.fast and not vfork and self._forks and self.mm.heritable())
 
     def _may_execute(self) -> None:
-        """C may execute programs: there are no timers (it sees a timer_create(2) itself), and no capability is given up."""
+        """C may execute programs: there is nothing to end with the old one (it sees a timer_create(2) or io_setup(2) itself)."""
         lib.fast_exec(self.fast and not self._vfork and not self.task.group.bounded)
 
     def exit(self, task: Task, status: int, group: bool) -> bool:

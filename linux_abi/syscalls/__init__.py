@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 MODULES = (
+    "aio",
     "file",
     "futex",
     "ioctl",

@@ -139,6 +139,7 @@ def begin_child(task: Task, args: CloneArgs) -> None:
     """What of the child differs from its parent and the host has not done."""
     group = task.group
     group.timers.clear()
+    group.contexts.clear()
     task.kept.clear()
     task.clear_child_tid = args.child_tid if args.flags & CLONE_CHILD_CLEARTID else 0
     if args.stack:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..task import Task
 
 
-def _wait(task: Task, mask: int, size: int, wait: Callable[[int | bytes], int]) -> int:
+def wait_masked(task: Task, mask: int, size: int, wait: Callable[[int | bytes], int]) -> int:
     """Let `wait` wait on the host under the guest's mask of `size` bytes at `mask`; what is amiss with it the host finds."""
     mm = task.mm
     if not mask or size != Sigset.size:
@@ -48,7 +48,7 @@ def ppoll(
 ) -> int:
     """Wait for descriptors with a signal mask."""
     host, address = task.host, task.mm.host_address
-    return _wait(task, sigmask, sigsetsize, lambda mask: host.ppoll(address(fds), nfds, address(tmo_p), mask, sigsetsize))
+    return wait_masked(task, sigmask, sigsetsize, lambda mask: host.ppoll(address(fds), nfds, address(tmo_p), mask, sigsetsize))
 
 
 @forward(restart=NOHAND)
@@ -83,7 +83,7 @@ def pselect6(
     def wait_with(mask: int | bytes) -> int:
         return wait(PselectSigmask.pack(mask if isinstance(mask, int) else host.address_of(mask), asked.ss_len))
 
-    return _wait(task, asked.ss, asked.ss_len, wait_with)
+    return wait_masked(task, asked.ss, asked.ss_len, wait_with)
 
 
 # ---- epoll ----
@@ -121,7 +121,7 @@ def epoll_pwait(
 ) -> int:
     """Wait for events with a signal mask."""
     fd, host, address = task.group.fds.visible(epfd), task.host, task.mm.host_address
-    return _wait(
+    return wait_masked(
         task, sigmask, sigsetsize, lambda mask: host.epoll_pwait(fd, address(events), maxevents, timeout, mask, sigsetsize)
     )
 
@@ -142,7 +142,7 @@ def epoll_pwait2(
     def wait(mask: int | bytes) -> int:
         return host.epoll_pwait2(fd, address(events), maxevents, address(timeout), mask, sigsetsize)
 
-    return _wait(task, sigmask, sigsetsize, wait)
+    return wait_masked(task, sigmask, sigsetsize, wait)
 
 
 # ---- Signals and timers as descriptors ----

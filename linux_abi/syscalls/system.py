@@ -162,36 +162,6 @@ def io_uring_register(fd: UInt, opcode: UInt, arg: Ptr, nr_args: UInt) -> None:
     """Register buffers or files with an io_uring."""
 
 
-@refuse(ENOSYS, "its ring lies where the host's kernel chooses, and requests and events hold addresses of the VMM's")
-def io_setup(nr_events: UInt, ctx_idp: Ptr) -> None:
-    """Make a context for asynchronous I/O."""
-
-
-@refuse(ENOSYS, "as io_setup")
-def io_destroy(ctx_id: ULong) -> None:
-    """Remove a context of asynchronous I/O."""
-
-
-@refuse(ENOSYS, "as io_setup")
-def io_submit(ctx_id: ULong, nr: Long, iocbpp: Ptr) -> None:
-    """Start asynchronous I/O."""
-
-
-@refuse(ENOSYS, "as io_setup")
-def io_cancel(ctx_id: ULong, iocb: Ptr, result: Ptr) -> None:
-    """Cancel asynchronous I/O."""
-
-
-@refuse(ENOSYS, "as io_setup")
-def io_getevents(ctx_id: ULong, min_nr: Long, nr: Long, events: Ptr, timeout: In[Timespec]) -> None:
-    """Wait for asynchronous I/O."""
-
-
-@refuse(ENOSYS, "as io_setup")
-def io_pgetevents(ctx_id: ULong, min_nr: Long, nr: Long, events: Ptr, timeout: In[Timespec], usig: Ptr) -> None:
-    """Wait for asynchronous I/O with a signal mask."""
-
-
 @refuse(ENOSYS, "keyrings are shared with the VMM; as a kernel without CONFIG_KEYS")
 def add_key(type: Str, description: Str, payload: InBuf, plen: Size, keyring: Int) -> None:
     """Add a key to the kernel's keyring."""

@@ -23,10 +23,10 @@ _OTHER = ("check", "errno", "flags", "layout", "structs", "structs_x86_64", "x86
 _KERNEL_HEADERS = """
 linux/stat.h asm/ioctls.h asm/poll.h asm/prctl.h asm/sigcontext.h asm/siginfo.h asm/signal.h asm/stat.h asm/statfs.h
 asm/termbits.h asm/termios.h asm/ucontext.h asm/unistd.h
-linux/auxvec.h linux/capability.h linux/close_range.h linux/elf.h linux/errno.h linux/eventpoll.h linux/fadvise.h
-linux/falloc.h linux/fcntl.h linux/fiemap.h linux/filter.h linux/fs.h linux/futex.h linux/if_tun.h linux/inotify.h
-linux/ioprio.h linux/ipc.h linux/kcmp.h linux/kd.h linux/landlock.h linux/limits.h linux/loop.h linux/magic.h
-linux/membarrier.h linux/memfd.h linux/mman.h linux/mount.h linux/msg.h linux/nsfs.h linux/openat2.h
+linux/aio_abi.h linux/auxvec.h linux/capability.h linux/close_range.h linux/elf.h linux/errno.h linux/eventpoll.h
+linux/fadvise.h linux/falloc.h linux/fcntl.h linux/fiemap.h linux/filter.h linux/fs.h linux/futex.h linux/if_tun.h
+linux/inotify.h linux/ioprio.h linux/ipc.h linux/kcmp.h linux/kd.h linux/landlock.h linux/limits.h linux/loop.h
+linux/magic.h linux/membarrier.h linux/memfd.h linux/mman.h linux/mount.h linux/msg.h linux/nsfs.h linux/openat2.h
 linux/personality.h linux/prctl.h linux/ptrace.h linux/random.h linux/resource.h linux/rseq.h linux/rtc.h
 linux/sched.h linux/sched/types.h linux/seccomp.h linux/securebits.h linux/sem.h linux/shm.h linux/signal.h
 linux/signalfd.h linux/sockios.h linux/sysinfo.h linux/time.h linux/timerfd.h linux/times.h linux/timex.h linux/uio.h
@@ -50,6 +50,7 @@ _LIBC_RENAMED = ("iovec", "sigset_t", "timespec", "timeval")
 # Enumerators, which #ifdef does not see: the start of their names and a macro of the same header ("": always there).
 _ENUMERATORS = {
     "FSCONFIG_": "FSOPEN_CLOEXEC",
+    "IOCB_CMD_": "IOCB_FLAG_RESFD",
     "IOPRIO_CLASS_": "IOPRIO_CLASS_SHIFT",
     "IOPRIO_WHO_": "IOPRIO_CLASS_SHIFT",
     "KCMP_": "",

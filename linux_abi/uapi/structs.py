@@ -253,6 +253,33 @@ class PselectSigmask(Struct):
     ss_len: u64
 
 
+# ---- Asynchronous I/O: io_submit(2), io_getevents(2) ----
+
+
+class Iocb(Struct):
+    c_name_ = "struct iocb"
+    aio_data: u64
+    aio_key: u32
+    aio_rw_flags: s32
+    aio_lio_opcode: u16
+    aio_reqprio: s16
+    aio_fildes: u32
+    aio_buf: u64
+    aio_nbytes: u64
+    aio_offset: s64
+    aio_reserved2: u64
+    aio_flags: u32
+    aio_resfd: u32
+
+
+class IoEvent(Struct):
+    c_name_ = "struct io_event"
+    data: u64
+    obj: u64
+    res: s64
+    res2: s64
+
+
 # ---- Terminals: ioctl_tty(2) ----
 
 
