@@ -340,7 +340,7 @@ class Process:
         lib.fast_fork(self.fast and not vfork and self._forks and self.mm.heritable())
 
     def _may_execute(self) -> None:
-        """C may execute programs: there is nothing to end with the old one (it sees a timer_create(2) or io_setup(2) itself)."""
+        """C may execute programs: nothing is to end with the old one (it sees a timer_create(2) or io_setup(2) itself)."""
         lib.fast_exec(self.fast and not self._vfork and not self.task.group.bounded)
 
     def exit(self, task: Task, status: int, group: bool) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..syscall import forward, refuse
-from ..types import Fd, Flags, In, InBuf, Int, Long, Out, OutBuf, OutBytes, Path, Ptr, Size, Str, UInt, ULong
+from ..types import Fd, Flags, InBuf, Int, Out, OutBuf, OutBytes, Path, Ptr, Size, Str, UInt, ULong
 from ..uapi.errno import ENOSYS, EOPNOTSUPP, EPERM
 from ..uapi.random import RandomFlags
-from ..uapi.structs import Sysinfo, Timespec, Utsname
+from ..uapi.structs import Sysinfo, Utsname
 
 # ---- The machine: the host's own ----
 
