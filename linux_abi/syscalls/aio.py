@@ -1,8 +1,8 @@
 """The kernel's asynchronous I/O: io_submit(2) and its family (docs/design.md, D22).
 
-What names a context to the host is the address of a ring that only the host's kernel writes to; to the guest it is a page of its
-own, in which libaio finds no ring, so that it asks the kernel for events. A request is submitted where the guest has it, so that
-its event names it, with the host's addresses in it while it is.
+What names a context to the host is the address of a ring that only the host's kernel writes to; to the guest it is a page of
+its own, in which libaio finds no ring, so that it asks the kernel for events. A request is submitted where the guest has it, so
+that its event names it, with the host's addresses in it while it is.
 """
 
 from __future__ import annotations
