@@ -277,13 +277,21 @@ class AddressSpace(Mappings):
                 self._map_anonymous(vma.end, end, vma.prot, vma.flags)
                 return old
             # Only the host can make more of this object, and only where room is: there and back.
-            aside = self._place(0, length, 0, PAGE)
-            self._relocate(vma, old, old_length, aside, length, 0)
+            aside = self._place_outside(vma.end, end, length)
+            self._relocate(self._source(old), old, old_length, aside, length, 0)
             return self._relocate(self._source(aside), aside, length, old, length, 0)
         if not flags & MREMAP_MAYMOVE:
             raise LinuxError(ENOMEM)
         align = HUGE_PAGE if not vma.file and not length % HUGE_PAGE else PAGE
         return self._relocate(vma, old, old_length, self._place(0, length, 0, align), length, 0)
+
+    def _place_outside(self, start: int, end: int, length: int) -> int:
+        """Where a new mapping goes if the free place [start, end) is for something else."""
+        self.vmas.add(start, end, 0, MAP_PRIVATE | MAP_ANONYMOUS)
+        try:
+            return self._place(0, length, 0, PAGE)
+        finally:
+            self.vmas.carve(start, end)
 
     def _relocate(self, vma: Vma, old: int, old_length: int, new: int, length: int, keep: int) -> int:
         """Move [old, old+old_length), or copy it if that is empty, to the free place `new`."""
