@@ -1,5 +1,5 @@
-# nginx: workers, files by sendfile, ranges, compression, a proxy, a reload and a change of logs under load, an orderly end.
-# Packages: nginx-light apache2-utils curl
+# nginx: workers, files by sendfile, ranges, compression, a proxy, load by ab and wrk, a reload and a change of logs meanwhile, an orderly end.
+# Packages: nginx-light apache2-utils wrk curl
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 mkdir -p "$HOME/logs" "$HOME/www"
 chmod 755 "$HOME" "$HOME/www"
@@ -19,7 +19,7 @@ http {
     gzip_types text/plain;
     client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
     upstream back { server unix:$HOME/back; }
-    server { listen 127.0.0.1:$port; root www; location /proxied/ { proxy_pass http://back/; } }
+    server { listen 127.0.0.1:$port; root www; location /proxied/ { proxy_pass http://back/; } location /unlogged/ { alias www/; access_log off; } }
     server { listen unix:$HOME/back; root www; }
 }
 conf
@@ -38,6 +38,10 @@ ab -q -k -n 2000 -c 20 $at/ >report
 grep -E '^(Complete|Failed|Keep-Alive) requests' report
 ab -q -n 300 -c 10 $at/numbers.txt >report
 grep -E '^(Complete|Failed) requests' report
+for file in index.html numbers.txt; do
+    wrk -t 2 -c 20 -d 2s $at/unlogged/$file >report
+    sed -nE 's/^ +[1-9][0-9]* (requests) in.*/\1/p; /Socket errors|Non-2xx/p' report
+done
 ab -q -n 500 -c 5 $at/proxied/ >report &
 kill -HUP "$(cat "$HOME/nginx.pid")"
 mv "$HOME/logs/access" "$HOME/logs/old"
