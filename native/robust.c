@@ -16,6 +16,8 @@
 #include "mmap.h"
 
 enum { AROUND_HEAD = 64 }; /* bytes: a futex is near its list's pointer, and the kernel looks for one beside the head, too */
+/* A guest with more mappings has no twins: they count, too, and the host's kernel allows a process 65,530 (vm.max_map_count). */
+enum { MOST_MAPPINGS = 16384 };
 
 bool robust_shares_;
 __thread __attribute__((tls_model("initial-exec"))) uint64_t robust_told_;
@@ -93,9 +95,11 @@ static void cut(uint64_t start, uint64_t end, bool lost) {
     }
 }
 
+static bool crowded(void) { return memory_book() && memory_book()->count > MOST_MAPPINGS; }
+
 void robust_share(uint64_t gva, uint64_t length) {
     uint64_t end = gva + length;
-    if (find(gva, end) || !take(gva, end)) return;
+    if (crowded() || find(gva, end) || !take(gva, end)) return;
     /* Of length 0, a shared mapping is left where it is, and made once more (mremap(2)). */
     if (mremap((void *)(window_base_ + gva), 0, length, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)gva) == MAP_FAILED) {
         give_back(gva, end);
@@ -110,6 +114,17 @@ void robust_unshare(uint64_t gva, uint64_t length) {
     if (!count_) return;
     cut(gva, gva + length, false);
     cut(window_base_ + gva, window_base_ + gva + length, true);
+}
+
+void robust_make_room(void) {
+    if (!count_ || !crowded()) return;
+    size_t heads = 0;
+    for (size_t i = 0; i < count_; i++)
+        if (twins_[i].head)
+            twins_[heads++] = twins_[i];
+        else
+            give_back(twins_[i].start, twins_[i].end);
+    count_ = heads;
 }
 
 void robust_clear(void) {

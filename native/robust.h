@@ -6,7 +6,8 @@
 void robust_share(uint64_t gva, uint64_t length);
 /* It is no longer what it was, or the host's place for that in the window is another's now: all is done but the host's call. */
 void robust_unshare(uint64_t gva, uint64_t length);
-void robust_clear(void); /* before the window is emptied */
+void robust_make_room(void); /* before there is one mapping more */
+void robust_clear(void);     /* before the window is emptied */
 
 extern bool robust_shares_;
 extern __thread __attribute__((tls_model("initial-exec"))) uint64_t robust_told_;

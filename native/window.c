@@ -125,6 +125,7 @@ int window_map(uint64_t gva, uint64_t length, int prot, int flags, int fd, int64
     if (!inside(gva, length) || present > length) return -EINVAL;
     flags &= ~(MAP_FIXED_NOREPLACE | MAP_GROWSDOWN | MAP_32BIT);
     engine_lower(gva, length, PROT_NONE);
+    robust_make_room();
     robust_unshare(gva, length);
     int error = map(gva, length, prot, flags, fd, offset);
     if (error) return error;
@@ -151,6 +152,7 @@ int window_clear(void) {
 int window_protect(uint64_t gva, uint64_t length, int prot, uint64_t present) {
     if (!inside(gva, length) || present > length) return -EINVAL;
     engine_lower(gva, length, prot);
+    robust_make_room();
     if (mprotect((void *)(window_base_ + gva), length, prot)) return -errno;
     if (prot & PROT_WRITE && is_shared(gva)) robust_share(gva, length);
     return present && prot != PROT_NONE ? engine_raise(gva, present, prot, false) : 0;
