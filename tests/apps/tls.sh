@@ -5,7 +5,7 @@ openssl req -x509 -newkey rsa:2048 -nodes -keyout "$HOME/key" -out "$HOME/certif
 seq 50000 >numbers
 openssl s_server -accept 127.0.0.1:0 -key "$HOME/key" -cert "$HOME/certificate" -WWW >"$HOME/server" 2>&1 &
 server=$!
-until grep -q ACCEPT "$HOME/server"; do sleep 0.05; done
+until grep -sq ACCEPT "$HOME/server"; do sleep 0.05; done
 port=$(sed -n 's/^ACCEPT.*://p' "$HOME/server")
 curl -s "https://localhost:$port/numbers" || echo "status $?"
 curl -s --cacert "$HOME/certificate" "https://localhost:$port/numbers" | md5sum
