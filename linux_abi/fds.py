@@ -32,6 +32,7 @@ class FdTable:
         self.move = move
         self.watch = watch
         self.lock = allocate_lock()
+        self.own_limit = 0  # the guest's soft RLIMIT_NOFILE, if the host's is another
 
     def is_hidden(self, fd: int) -> bool:
         """Whether a register names a descriptor of the VMM's; its upper half is not looked at."""
@@ -46,12 +47,30 @@ class FdTable:
 
         Where there is no room they stay, hidden, in the guest's range: their numbers are taken, and `dup2` on them gives EBADF.
         """
-        self._move(host, _limit(host), self.hidden_base + 1, _NEVER_OPEN)
+        self._move(host, self._limit(host), self.hidden_base + 1, _NEVER_OPEN)
 
     def make_way(self, host: Host, fd: int) -> None:
         """Free the number `fd`, if the guest may use it (it is below its limit), by moving the VMM's descriptors."""
-        if self.is_hidden(fd) and fd < (limit := _limit(host)).rlim_cur:
+        if self.is_hidden(fd) and fd < (limit := self._limit(host)).rlim_cur:
             self._move(host, limit, 1, fd)
+
+    def _limit(self, host: Host) -> Rlimit:
+        limit = _limit(host)
+        return limit.replace(rlim_cur=self.own_limit) if self.own_limit else limit
+
+    def settle(self, host: Host) -> None:
+        """Where the hidden ones are the last of the guest's numbers, let the host's limit end before them: for EMFILE.
+
+        To be called when they, or the limit, have become others. They are not where they can go above the limit.
+        """
+        host_limit, own = _limit(host), self._limit(host)
+        end = self.hidden_base + self.hidden_count
+        last = self.hidden_base < own.rlim_cur <= end and own.rlim_cur > own.rlim_max - self.hidden_count
+        limit = own.replace(rlim_cur=self.hidden_base) if last else own
+        if limit != host_limit:
+            host.prlimit64(0, RLIMIT_NOFILE, bytes(limit), 0)
+            self.watch()
+        self.own_limit = own.rlim_cur if last else 0
 
     def _move(self, host: Host, limit: Rlimit, lowest: int, fd: int) -> None:
         """To the last place from `lowest` on that has room, without `fd`: right above the limit if that can be."""
@@ -62,6 +81,7 @@ class FdTable:
             if used is None:
                 if self.move(base) == 0:
                     self.hidden_base = base
+                    self.settle(host)
                 return
             base = used - self.hidden_count
 

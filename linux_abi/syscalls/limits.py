@@ -27,6 +27,8 @@ _HARD_KEPT = frozenset((RLIMIT_NOFILE, RLIMIT_NPROC))
 def limit(task: Task, resource: int, pid: int = 0) -> Rlimit:
     """Look up a guest's limit; EINVAL for a resource that the host does not know, and its errno where it does not tell."""
     host = _host_limit(task, resource, pid)
+    if resource == RLIMIT_NOFILE and not pid and task.group.fds.own_limit:
+        host = host.replace(rlim_cur=task.group.fds.own_limit)
     limits = task.group.limits(pid)
     kept = limits.get(resource) if limits else None
     if kept is None:
@@ -65,7 +67,10 @@ def _set_host_limit(task: Task, resource: int, new: Rlimit, pid: int) -> None:
     if result < 0:
         raise LinuxError(-result)
     if resource == RLIMIT_NOFILE and not pid:
-        task.group.fds.watch()
+        fds = task.group.fds
+        fds.own_limit = 0
+        fds.watch()
+        fds.settle(task.host.now)
 
 
 def _may_raise(task: Task) -> bool:
