@@ -260,14 +260,13 @@ static struct rusage usage(void) {
     return own;
 }
 
-/* Of proc_loadavg(5): hidden, and kept, since the helper may open nothing while the guest runs. -1: not yet, or there is none. */
+/* Of proc_loadavg(5): hidden, and kept, since the helper may open nothing while the guest runs. -1: there is none. */
 static int load_ = -1;
 
-static bool open_load(void) {
-    if (load_ >= 0 || exec_host()->proc < 0) return load_ >= 0;
+static void open_load(void) {
+    if (load_ >= 0 || exec_host()->proc < 0) return;
     load_ = openat(hidden_fd(exec_host()->proc), "loadavg", O_RDONLY | O_CLOEXEC);
     if (load_ >= 0 && hidden_add(&load_) < 0) hidden_remove(&load_);
-    return load_ >= 0;
 }
 
 /* Whether a CPU that the helper may use has nothing to do now beside `mine` of this process's threads, as the fourth field counts. */
@@ -368,6 +367,7 @@ void exitless_enter(struct kvm_vcpu *v) {
     if (asks == v->asks) return;
     for (unsigned number = 0; number < CALLS; number++)
         if (brief_[number]) inside_ask(v, number, asks && is_for_here(number));
+    if (asks) open_load();
     v->asks = asks;
 }
 
@@ -394,7 +394,7 @@ void exitless_called(struct kvm_vcpu *v) {
     if (waited != before) return; /* for those who need the other CPU */
     helper_.forbidden = sched_getaffinity(0, sizeof helper_.cpus, &helper_.cpus) || CPU_COUNT(&helper_.cpus) < 2;
     if (helper_.forbidden) return;
-    if (when_ != ALWAYS && !(open_load() && others_have_room(1))) {
+    if (when_ != ALWAYS && !others_have_room(1)) {
         rest(false);
         return;
     }
