@@ -25,7 +25,8 @@ stressors="
 "
 ulimit -n 1024
 for stressor in $stressors; do
-    stress-ng --seed 1 --$stressor 1 --$stressor-ops 3 --timeout 10 --verify >log 2>&1
-    echo "$stressor $?"
+    status=0
+    stress-ng --seed 1 "--$stressor" 1 "--$stressor-ops" 3 --timeout 10 --verify >log 2>&1 || status=$?
+    echo "$stressor $status"
 done
 rm -f log
