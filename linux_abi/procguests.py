@@ -28,6 +28,7 @@ class Own:
 
     def __init__(self, task: Task) -> None:
         self.task = task
+        self.pid = getpid()
         self.exe = task.group.exe
         self.layout = task.group.layout
 
@@ -35,13 +36,9 @@ class Own:
         """The text of /proc/PID/maps."""
         return self.task.mm.maps()
 
-    def content(self, name: bytes) -> bytes:
-        """What the host says in /proc/PID/`name`."""
-        return _content(f"{getpid()}/{name.decode()}")
-
     def threads(self) -> set[int]:
         """The numbers of the guest's threads; the host's process has more, such as KVM's."""
-        return {getpid(), *self.task.group.tids()}
+        return {self.pid, *self.task.group.tids()}
 
     def hides(self, fd: int) -> bool:
         """Whether a descriptor is the VMM's."""
@@ -68,7 +65,7 @@ class Own:
         over all pages.
         """
         if not (at_start := self.task.host.resident_at_start):
-            return _resident(self.task, getpid())
+            return _resident(self)
         total_at_start, files_at_start = at_start
         resident = min(max(pages - total_at_start, 0), limit // PAGE)
         return resident, min(max(file_pages - files_at_start, 0), resident)
@@ -95,12 +92,8 @@ class Other:
 
     def maps(self) -> bytes:
         """As Own.maps(): the host's areas in the window. Where the guest has none, the window is one that nobody may touch."""
-        areas = _guest_areas(self.task, self.content(b"maps").splitlines())
+        areas = _guest_areas(self.task, content(f"{self.pid}/maps").splitlines())
         return b"".join([b"%08x-%08x %s\n" % area for area in areas.values()])
-
-    def content(self, name: bytes) -> bytes:
-        """As Own.content()."""
-        return _content(f"{self.pid}/{name.decode()}")
 
     def threads(self) -> set[int]:
         """As Own.threads()."""
@@ -118,7 +111,7 @@ class Other:
 
     def _is_of_guest(self, tid: str) -> bool:
         try:
-            stat = self.content(b"task/%s/stat" % tid.encode())
+            stat = content(f"{self.pid}/task/{tid}/stat")
         except LinuxError:  # it has just ended
             return False
         name, _, rest = stat.partition(b"(")[2].rpartition(b") ")
@@ -139,15 +132,15 @@ class Other:
 
     def resident(self, _pages: int, _file_pages: int, _limit: int) -> tuple[int, int]:
         """As Own.resident()."""
-        return _resident(self.task, self.pid)
+        return _resident(self)
 
 
-def _resident(task: Task, pid: int) -> tuple[int, int]:
+def _resident(guest: Own | Other) -> tuple[int, int]:
     """By smaps, of a process made by fork: what of the VMM is resident there, nobody has seen."""
     total = anonymous = 0
     shown = False
-    lines = _content(f"{pid}/smaps").splitlines()
-    areas = _guest_areas(task, [line for line in lines if line.split(None, 1)[0][-1:] != b":"])
+    lines = content(f"{guest.pid}/smaps").splitlines()
+    areas = _guest_areas(guest.task, [line for line in lines if line.split(None, 1)[0][-1:] != b":"])
     for line in lines:
         name, *words = line.split()
         if name[-1:] != b":":
@@ -179,7 +172,8 @@ def _guest_areas(task: Task, lines: list[bytes]) -> dict[bytes, tuple[int, int, 
     return {line: area for line, area in areas.items() if not is_mapped(area[0] + window)}
 
 
-def _content(name: str) -> bytes:
+def content(name: str) -> bytes:
+    """What the host says in a file of its /proc."""
     try:
         with open(name, "rb", opener=own.opener) as file:
             return file.read()

@@ -5,7 +5,7 @@ Sizes and addresses are the guest's.
 
 from __future__ import annotations
 
-from .procguests import PAGE
+from .procguests import PAGE, content
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def smaps_rollup(guest: Guest, text: bytes) -> bytes:
     """/proc/PID/smaps_rollup: the sums of smaps, in the host's order; what smaps does not tell is not there."""
     sums: dict[bytes, int] = {}
     areas = []
-    for line in smaps(guest, guest.content(b"smaps")).splitlines():
+    for line in smaps(guest, content(f"{guest.pid}/smaps")).splitlines():
         name, value, *_ = line.split()
         if name[-1:] != b":":
             areas.append(_area(line)[:2])

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
@@ -323,10 +324,10 @@ static bool finish_exit_group(struct vcpu *cpu) {
 
 /* ---- limits, names ---- */
 
-/* prlimit64(2) that asks for one of the process's own, which are all the host's. */
+/* prlimit64(2) that asks for one of the process's own, which are all the host's; that on descriptors may be lower there (fds.py). */
 static bool finish_prlimit64(struct vcpu *cpu) {
     const struct registers *r = cpu->regs;
-    if (limits_mine()->kept || r->rdx || (int)r->rdi) return false;
+    if (limits_mine()->kept || r->rdx || (int)r->rdi || (int)r->rsi == RLIMIT_NOFILE) return false;
     cpu->regs->rax = (uint64_t)host_syscall_now(SYS_prlimit64, 0, r->rsi, 0, (uint64_t)host_address(r->r10), 0, 0);
     return true;
 }

@@ -24,7 +24,7 @@ from linux_abi.uapi.clone import (
 from linux_abi.uapi.errno import ERESTARTSYS
 from linux_abi.uapi.personality import ADDR_NO_RANDOMIZE
 from linux_abi.uapi.prctl import PR_SET_MM, PR_SET_MM_MAP, PR_SET_NAME
-from linux_abi.uapi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_NOFILE, RLIMIT_STACK
+from linux_abi.uapi.resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK
 from linux_abi.uapi.signals import SIG_DFL, SIG_IGN, SIGCHLD, SIGPIPE, SIGSEGV, SIGXFSZ
 from linux_abi.uapi.structs import CapData, CapHeader, CloneArgs, PrctlMmMap, Rlimit, Sigaction
 from linux_abi.uapi.x86_64 import NUMBERS, RIP, RSP
@@ -126,13 +126,7 @@ class Process:
             elif handler == SIG_IGN:
                 task.group.actions[number] = Sigaction(SIG_IGN, 0, 0, 0)
         self._may_execute()
-        limit = bytearray(Rlimit.size)
-        fds = task.group.fds
-        fds.settle(self.host.now)
-        limits = task.group.limits(0)
-        if fds.own_limit and limits:  # so C leaves it to Python
-            self.host.now.prlimit64(0, RLIMIT_NOFILE, 0, limit)
-            limits[RLIMIT_NOFILE] = Rlimit.unpack(limit).replace(rlim_cur=fds.own_limit)
+        task.group.fds.settle(self.host.now)
 
     def _exe_file(self) -> bytes:
         fd: int = lib.program_fd()

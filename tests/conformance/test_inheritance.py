@@ -16,9 +16,9 @@ import os, resource
 pipes = []
 try:
     while True: pipes.append(os.pipe())
-except OSError as error: print(error.strerror, len(pipes) > 100)
+except OSError as error: print(error.strerror, len(pipes) > 100, resource.getrlimit(resource.RLIMIT_NOFILE))
 print({(os.write(write, b'x'), os.read(read, 1)) for read, write in pipes})
-os.closerange(3, 300)
+os.closerange(3, 5000)
 print(resource.getrlimit(resource.RLIMIT_NOFILE), os.dup2(0, 299), os.dup2(0, 280), os.dup(0))
 print(len(os.listdir('/proc/self/fd')))
 """
@@ -45,6 +45,7 @@ SCRIPTS = {
     "working directory that is gone": 'mkdir gone; cd gone; rmdir ../gone; "$@" /bin/pwd; echo $?',
     "soft limit below the hard one": 'ulimit -Sn 100; "$@" bash -c "ulimit -Sn; ulimit -Hn; ulimit -Sn 200; exec 150<lines && echo 150"',
     "a low limit on descriptors": f'ulimit -n 300; "$@" python3 -c "{ALL_DESCRIPTORS}"',
+    "a limit on descriptors that is reached late": f'ulimit -n 4096; "$@" python3 -c "{ALL_DESCRIPTORS}"',
     "limit on core files, file size and stack": 'ulimit -c 0 -f 100 -s 4096; "$@" bash -c "ulimit -c -f -s"',
     "priority": '"$@" nice; nice -n 5 "$@" nice',
     "own process group": 'set -m; "$@" sh -c "ps -o pid=,pgid= -p \\$\\$" | awk "{ print \\$1 == \\$2 }"',
