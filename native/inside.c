@@ -1,6 +1,6 @@
 /* Calls that are answered inside the guest, by the code at which its SYSCALL arrives (inside_x86_64.S): who the thread is, that a call
- * is refused, set_robust_list(2), and rt_sigaction(2) where it is no business of the host's kernel. That code leaves all else, and
- * all that is unusual, to fast.c. */
+ * is refused, set_robust_list(2), rt_sigaction(2) where it is no business of the host's kernel, and rt_sigprocmask(2) (sigmask.c). That
+ * code leaves all else, and all that is unusual, to fast.c. */
 #include "inside.h"
 
 #include <string.h>
@@ -9,16 +9,18 @@
 #include "exitless.h"
 #include "fast.h"
 #include "pagetable.h"
+#include "sigmask.h"
 
 #define INSIDE (OWN_BASE + 0x2000000) /* INSIDE_PAGES of each vCPU */
 
-_Static_assert(INSIDE_PORT == STUB_PORT && INSIDE_SIGACTION == SYS_rt_sigaction &&
+_Static_assert(INSIDE_PORT == STUB_PORT && INSIDE_SIGACTION == SYS_rt_sigaction && INSIDE_SIGPROCMASK == SYS_rt_sigprocmask &&
                    INSIDE_SET_ROBUST_LIST == SYS_set_robust_list,
                "as the assembler has it");
 
 /* The labels of inside_x86_64.S. */
-extern const uint8_t inside_code[], inside_kept[], inside_temporaries[], inside_asked[], inside_collected[], inside_commit[],
-    inside_done[], inside_given[], inside_back[], inside_leave_guest[], inside_end[];
+extern const uint8_t inside_code[], inside_kept[], inside_temporaries[], inside_masked[], inside_mask_counted[],
+    inside_mask_told[], inside_asked[], inside_collected[], inside_commit[], inside_done[], inside_given[], inside_back[],
+    inside_leave_guest[], inside_end[];
 
 static uint64_t code_, actions_; /* guest-physical */
 
@@ -68,6 +70,7 @@ void inside_forget(struct vcpu *v) {
 
 bool inside_asks(const struct kvm_vcpu *v, unsigned number) { return number < INSIDE_CALLS && answers(v)[number] == BRIEF; }
 void inside_ask(struct kvm_vcpu *v, unsigned number, bool asks) { answers(v)[number] = asks ? BRIEF : 0; }
+void inside_do(struct kvm_vcpu *v, unsigned number, bool inside) { answers(v)[number] = inside; }
 uint64_t *inside_scratch(const struct kvm_vcpu *v) { return pool_address(v->inside + 2 * GUEST_PAGE); }
 
 void inside_counted(const struct kvm_vcpu *v, uint64_t number) {
@@ -78,9 +81,11 @@ uint64_t inside_count(const struct kvm_vcpu *v, unsigned number) { return number
 
 /* A kernel's code touches no memory of the guest's (SMAP), where actions are. */
 void inside_enter(struct kvm_vcpu *v) {
-    answers(v)[INSIDE_SIGACTION] = !answers(v)[INSIDE_KERNEL] && fast_inside(SYS_rt_sigaction);
-    answers(v)[INSIDE_SET_ROBUST_LIST] = fast_inside(SYS_set_robust_list);
-    if (!answers(v)[INSIDE_KERNEL]) exitless_enter(v);
+    inside_do(v, SYS_set_robust_list, fast_inside(SYS_set_robust_list));
+    if (answers(v)[INSIDE_KERNEL]) return;
+    inside_do(v, SYS_rt_sigaction, fast_inside(SYS_rt_sigaction));
+    exitless_enter(v);
+    sigmask_enter(v);
 }
 
 /* ---- a vCPU that was stopped in there ---- */
@@ -102,6 +107,15 @@ static void undo_action(const struct kvm_vcpu *v) {
     if (place < SIGNALS) memcpy((uint8_t *)inside_actions() + place * ACTION, &inside_scratch(v)[INSIDE_UNDO / 8], ACTION);
 }
 
+/* The end of rt_sigprocmask(2), which has its effect also where the old mask can't be told. */
+static void tell_mask(struct kvm_vcpu *v, bool counts) {
+    struct registers *r = v->seen.regs;
+    uint64_t old = kept(v, INSIDE_UNDO);
+    bool told = !r->rdx || window_write(r->rdx, &old, sizeof old) == sizeof old;
+    r->rax = told ? 0 : (uint64_t)-EFAULT;
+    if (counts) inside_counted(v, INSIDE_SIGPROCMASK);
+}
+
 enum inside inside_leave(struct kvm_vcpu *v) {
     struct registers *r = v->seen.regs;
     uint64_t offset = r->rip - inside_entry(v);
@@ -114,9 +128,11 @@ enum inside inside_leave(struct kvm_vcpu *v) {
     if (asks && !exitless_settle(v)) return INSIDE_ASKED;
     if (at >= inside_temporaries && at < inside_given) restore_temporaries(v);
     if (at >= inside_commit && at < inside_done) undo_action(v);
-    bool answered = asks || (at >= inside_collected && at < inside_temporaries);
+    bool masked = at >= inside_masked && at < inside_mask_told;
+    bool answered = asks || masked || (at >= inside_collected && at < inside_temporaries);
     if ((at < inside_done && !answered) || (at >= inside_given && at < inside_back)) return INSIDE_ASKED;
     if (at >= inside_done && at < inside_given) r->rax = 0;
+    if (masked) tell_mask(v, at < inside_mask_counted);
     r->rip = r->rcx = kept(v, INSIDE_RCX);
     r->rflags = r->r11;
     return INSIDE_DONE;

@@ -8,11 +8,12 @@
 #define INSIDE_ACTIONS 0x4000
 #define INSIDE_PAGES 8
 
-/* Entries of 8 bytes: of a call by its number, the result plus one; of rt_sigaction(2) and set_robust_list(2) 1: to be done inside;
- * bit INSIDE_BRIEF alone: to be asked of the helper. 0: leave. */
+/* Entries of 8 bytes: of a call by its number, the result plus one; of rt_sigaction(2), rt_sigprocmask(2) and set_robust_list(2) 1: to
+ * be done inside; bit INSIDE_BRIEF alone: to be asked of the helper. 0: leave. */
 #define INSIDE_BRIEF 62
 #define INSIDE_CALLS 500
 #define INSIDE_SIGACTION 13
+#define INSIDE_SIGPROCMASK 14
 #define INSIDE_SET_ROBUST_LIST 273
 #define INSIDE_KERNEL 511 /* not 0: this code runs as a kernel's */
 
@@ -25,7 +26,9 @@
 #define INSIDE_R8 40
 #define INSIDE_R9 48
 #define INSIDE_ROBUST_LIST 56 /* what set_robust_list(2) has said */
-#define INSIDE_UNDO 64
+#define INSIDE_UNDO 64        /* 32 bytes */
+#define INSIDE_MASK 96        /* the thread's signal mask (sigmask.c) */
+#define INSIDE_WAITING 104    /* of these signals, each of which it blocks, some wait: to unblock one is no call for here */
 
 /* In scratch: a call that is asked of the helper (exitless.c), in a cache line of its own. */
 #define INSIDE_STATE 128 /* 32 bits: EXITLESS_... */
@@ -62,7 +65,8 @@ uint64_t inside_count(const struct kvm_vcpu *, unsigned number); /* of calls ans
 /* Whether the helper may be asked for a call, and that it may or may not. */
 bool inside_asks(const struct kvm_vcpu *, unsigned number);
 void inside_ask(struct kvm_vcpu *, unsigned number, bool asks);
-void inside_counted(const struct kvm_vcpu *, uint64_t number); /* one more call was answered */
+void inside_do(struct kvm_vcpu *, unsigned number, bool inside); /* a call for which there is code */
+void inside_counted(const struct kvm_vcpu *, uint64_t number);   /* one more call was answered */
 uint64_t *inside_scratch(const struct kvm_vcpu *);
 void *inside_actions(void); /* the process's, a page of zeros at first */
 #endif

@@ -7,7 +7,8 @@
  * A signal or a fault may stop a vCPU anywhere in here. The VMM makes a call that was not made of it, or one that is done, by
  * the labels: up to `kept` no register is changed, up to `temporaries` and from `given` to `back` none but r11 and rsp, and from
  * `asked` to `collected` rax; up to `done` those that scratch keeps, and from `commit` to `done` the action, which `undo` keeps. From
- * `collected` to `temporaries`, and from `done` on, the call is done; from `asked` to `collected` the helper says (exitless.c). */
+ * `collected` to `temporaries`, and from `done` on, the call is done; from `masked` to `mask_told` it is but for the old mask, which
+ * `undo` keeps; from `asked` to `collected` the helper says (exitless.c). */
 #include "inside.h"
 
 #define AT(page)    (inside_code + INSIDE_##page)
@@ -19,6 +20,7 @@
 #define KILL_STOP   0x40100    /* in a set of signals */
 #define PATIENCE    500        /* looks */
 #define LAST_ACTION (1 << 46) - 32 /* the last address in the window for one */
+#define LAST_SET    (1 << 46) - 8  /* and for a set */
 
 .macro label name
     .globl inside_\name
@@ -46,6 +48,8 @@ label kept
     jc ask
     cmp $INSIDE_SET_ROBUST_LIST, %eax
     je robust_list
+    cmp $INSIDE_SIGPROCMASK, %eax
+    je mask
     cmp $INSIDE_SIGACTION, %eax
     jne inside_given
     cmp $8, %r10 /* edi: signal, rsi: new, rdx: old, r10: size of a set */
@@ -67,6 +71,54 @@ refuse:
     mov S(RSP), %rsp
     mov S(R11), %r11
     jmp inside_leave_guest
+
+mask: /* edi: how, rsi: given, rdx: old, r10: size of a set; r11: the new one, rsp: the old one */
+    cmp $8, %r10
+    jne refuse
+    mov $LAST_SET, %r11
+    cmp %r11, %rdx
+    ja refuse
+    mov S(MASK), %rsp
+    test %rsi, %rsi
+    jz unchanged
+    cmp %r11, %rsi
+    ja refuse
+    mov (%rsi), %r11
+    cmp $1, %edi
+    jb blocks
+    je unblocks
+    cmp $2, %edi
+    je given_mask
+    jmp refuse
+unchanged:
+    mov %rsp, %r11
+    jmp new_mask
+unblocks:
+    not %r11
+    and %rsp, %r11
+    jmp new_mask
+blocks:
+    or %rsp, %r11
+given_mask:
+    and $~KILL_STOP, %r11
+new_mask:
+    mov %rsp, S(UNDO)
+    mov %r11, %rsp
+    not %rsp
+    test %rsp, S(WAITING)
+    jnz refuse /* it is to be taken now */
+    mov %r11, S(MASK)
+label masked
+    incq AT(COUNTS) + 8 * INSIDE_SIGPROCMASK(%rip)
+label mask_counted
+    test %rdx, %rdx
+    jz mask_done
+    mov S(UNDO), %r11
+    mov %r11, (%rdx)
+mask_done:
+    xor %eax, %eax
+    jmp inside_back
+label mask_told
 
 ask: /* rsp counts, r11 is the state */
     cmpl $0, S(AWAKE)

@@ -18,6 +18,7 @@
 #include "host.h"
 #include "inside.h"
 #include "pagetable.h"
+#include "sigmask.h"
 
 static int kvm_ = -1, vm_ = -1;
 
@@ -174,6 +175,7 @@ static int vcpu_open(struct kvm_vcpu *v) {
     madvise(run, run_size_, MADV_DONTFORK);
     v->run = run;
     v->seen.regs = (struct registers *)&v->run->s.regs.regs;
+    sigmask_made(v);
     if (ioctl(v->fd, KVM_SET_CPUID2, &cpuid_)) return fail(-errno, "KVM_SET_CPUID2: %s", strerror(errno));
     /* Before CR4 has OSXSAVE: after that, it costs KVM as much as the whole CPUID once more. */
     struct kvm_xcrs xcrs = {.nr_xcrs = 1, .xcrs = {{.xcr = 0, .value = xcr0()}}};
@@ -327,10 +329,13 @@ static int run(struct vcpu *seen) {
     enter(v);
     int failed = kvm_ioctl(&v->fd, KVM_RUN, NULL) ? errno : 0;
     int exit = leave(v, &state);
+    sigmask_leave(v, failed == EINTR);
     if (!failed) {
         if (v->run->exit_reason != KVM_EXIT_IO) return unexpected(v);
         if (state == IN_USER) return portio_refuse(v);
-        if (exit == EXIT_SYSCALL) exitless_called(v);
+        if (exit != EXIT_SYSCALL) return exit;
+        exitless_called(v);
+        sigmask_called(v);
         return exit;
     }
     if (failed == EAGAIN) start_thread_above_limit(v);

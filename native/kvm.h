@@ -8,8 +8,10 @@
 struct kvm_vcpu {
     struct vcpu seen; /* by Python; first */
     int fd, index;
-    bool idle; /* no thread has it */
-    bool asks; /* the helper, for calls (exitless.c) */
+    bool idle;           /* no thread has it */
+    bool asks;           /* the helper, for calls (exitless.c) */
+    bool held, own_mask; /* the thread blocks all signals during the run; KVM_RUN blocks `waiting` alone (sigmask.c) */
+    uint64_t waiting, changes;
     struct kvm_vcpu *next;
     struct kvm_run *run;
     struct registers user;        /* of the guest, while the vCPU's own are at a way back in */
