@@ -4321,6 +4321,9 @@ SAME(IPPROTO_IPV6, 0x29ull);
 #ifdef IPPROTO_ICMPV6
 SAME(IPPROTO_ICMPV6, 0x3aull);
 #endif
+#ifdef IPPROTO_SCTP
+SAME(IPPROTO_SCTP, 0x84ull);
+#endif
 #ifdef IPPROTO_RAW
 SAME(IPPROTO_RAW, 0xffull);
 #endif
@@ -4378,6 +4381,9 @@ SAME(SOL_PACKET, 0x107ull);
 #ifdef SOL_NETLINK
 SAME(SOL_NETLINK, 0x10eull);
 #endif
+#ifdef SOL_RDS
+SAME(SOL_RDS, 0x114ull);
+#endif
 #ifdef SOL_ALG
 SAME(SOL_ALG, 0x117ull);
 #endif
@@ -4386,6 +4392,9 @@ SAME(SOL_TLS, 0x11aull);
 #endif
 #ifdef SOL_XDP
 SAME(SOL_XDP, 0x11bull);
+#endif
+#ifdef SOL_MPTCP
+SAME(SOL_MPTCP, 0x11cull);
 #endif
 #ifdef SOL_SOCKET
 SAME(SOL_SOCKET, 0x1ull);

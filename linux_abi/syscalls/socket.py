@@ -24,12 +24,10 @@ from ..types import (
     SockAddr,
     UInt,
 )
-from ..uapi.errno import ENOPROTOOPT
 from ..uapi.socket import (
+    GET_ADDRESSES,
     SCM_RIGHTS,
-    SO_ATTACH_FILTER,
-    SO_ATTACH_REUSEPORT_CBPF,
-    SOL_PACKET,
+    SET_ADDRESSES,
     SOL_SOCKET,
     AddressFamily,
     MessageFlags,
@@ -37,25 +35,16 @@ from ..uapi.socket import (
     SocketLevel,
     SocketType,
 )
-from ..uapi.structs import Cmsghdr, FdPair, Mmsghdr, Msghdr, SockFprog, Timespec
+from ..uapi.structs import Cmsghdr, FdPair, Mmsghdr, Msghdr, Timespec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..task import Task
 
+_ADDRESS = 8  # bytes
+_ADDRESSES_MAX = 1 << 16  # bytes that a caller gets of an option whose value holds addresses: of none are there more
 _CONTROL_MAX = 1 << 20  # bytes: far above what any host takes (net.core.optmem_max)
 _MESSAGES_MAX = 1024  # of one sendmmsg(2); more are left for the caller's next
-
-# (level, option) of which the value holds addresses that nobody translates.
-_ADDRESSES_INSIDE = frozenset(
-    (
-        (0, 64),  # IPT_SO_SET_REPLACE
-        (41, 64),  # IP6T_SO_SET_REPLACE
-        (6, 35),  # TCP_ZEROCOPY_RECEIVE
-        (132, 111),  # SCTP_SOCKOPT_CONNECTX3
-        (SOL_PACKET, 22),  # PACKET_FANOUT_DATA
-    )
-)
 
 
 @forward
@@ -123,30 +112,56 @@ def recvfrom(
 # ---- Options ----
 
 
-@syscall(missing="options whose value holds addresses, but for BPF filters: ENOPROTOOPT")
+def _host_value(task: Task, optval: int, size: int, addresses: tuple[int, ...]) -> bytearray | int:
+    """The `size` bytes of an option's value, with host addresses where the guest has its own; or BAD_ADDRESS."""
+    try:
+        value = bytearray(task.mm.read(optval, max(size, 0)).ljust(addresses[-1] + _ADDRESS, b"\0"))
+    except LinuxError:
+        return task.mm.BAD_ADDRESS
+    for at in addresses:
+        _store(value, at, task.mm.host_address(_load(value, at)))
+    return value
+
+
+def _load(value: bytearray | bytes, at: int) -> int:
+    return int.from_bytes(value[at : at + _ADDRESS], "little")
+
+
+def _store(value: bytearray, at: int, address: int) -> None:
+    value[at : at + _ADDRESS] = address.to_bytes(_ADDRESS, "little")
+
+
+@syscall
 def setsockopt(task: Task, sockfd: Fd, level: Flags[SocketLevel], optname: OptName, optval: OptVal, optlen: Int) -> int:
     """Set an option."""
-    if (level, optname) in _ADDRESSES_INSIDE:
-        return -ENOPROTOOPT
-    value: int | bytes = task.mm.host_address(optval)
-    if level == SOL_SOCKET and optname in (SO_ATTACH_FILTER, SO_ATTACH_REUSEPORT_CBPF) and optlen == SockFprog.size:
-        try:
-            program = SockFprog.unpack(task.mm.read(optval, SockFprog.size))
-            value = bytes(program.replace(filter=task.mm.host_address(program.filter)))
-        except LinuxError:
-            value = task.mm.BAD_ADDRESS
+    addresses = SET_ADDRESSES.get((level, optname))
+    value = _host_value(task, optval, optlen, addresses) if addresses else task.mm.host_address(optval)
     return task.host.setsockopt(task.group.fds.visible(sockfd), level, optname, value, optlen)
 
 
-@syscall(missing="options whose value holds addresses: ENOPROTOOPT")
+@syscall
 def getsockopt(
     task: Task, sockfd: Fd, level: Flags[SocketLevel], optname: OptName, optval: OutOptVal, optlen: InOut[Int]
 ) -> int:
     """An option's value."""
-    if (level, optname) in _ADDRESSES_INSIDE:
-        return -ENOPROTOOPT
-    address = task.mm.host_address
-    return task.host.getsockopt(task.group.fds.visible(sockfd), level, optname, address(optval), address(optlen))
+    fd, mm = task.group.fds.visible(sockfd), task.mm
+    addresses = GET_ADDRESSES.get((level, optname))
+    if not addresses:
+        return task.host.getsockopt(fd, level, optname, mm.host_address(optval), mm.host_address(optlen))
+    try:
+        size = min(int.from_bytes(mm.read(optlen, 4), "little", signed=True), _ADDRESSES_MAX)
+    except LinuxError:
+        return task.host.getsockopt(fd, level, optname, mm.BAD_ADDRESS, mm.BAD_ADDRESS)
+    value, length = _host_value(task, optval, size, addresses), bytearray(size.to_bytes(4, "little", signed=True))
+    result = task.host.getsockopt(fd, level, optname, value, length)
+    if result == 0 and not isinstance(value, int):
+        given = mm.read(optval, size)
+        for at in (at for at in addresses if at + _ADDRESS <= size):  # which the host may have moved on
+            guest = _load(given, at)
+            _store(value, at, (_load(value, at) - mm.host_address(guest) + guest) % (1 << 64))
+        mm.write(optval, value[: min(int.from_bytes(length, "little"), size)])
+        mm.write(optlen, length)
+    return result
 
 
 # ---- Messages ----

@@ -35,6 +35,7 @@ IPPROTO_TCP = 6
 IPPROTO_UDP = 17
 IPPROTO_IPV6 = 41
 IPPROTO_ICMPV6 = 58
+IPPROTO_SCTP = 132
 IPPROTO_RAW = 255
 
 # getsockopt(2)
@@ -56,9 +57,11 @@ SOL_IPV6 = 41
 SOL_RAW = 255
 SOL_PACKET = 263
 SOL_NETLINK = 270
+SOL_RDS = 276
 SOL_ALG = 279
 SOL_TLS = 282
 SOL_XDP = 283
+SOL_MPTCP = 284
 SOL_SOCKET = 1
 
 SO_DEBUG = 1
@@ -123,6 +126,34 @@ SO_BUF_LOCK = 72
 SO_RESERVE_MEM = 73
 SO_TXREHASH = 74
 SO_RCVMARK = 75
+
+# Options whose value holds addresses: (level, option) -> where. sock_fprog of socket(7) and packet(7), ipt_replace,
+# ip6t_replace, arpt_replace and ebt_replace of linux/netfilter*, xdp_umem_reg, rds_get_mr_args and rds_get_mr_for_dest_args,
+# tcp_zerocopy_receive, sctp_getaddrs_old, mptcp_full_info.
+_SOCK_FPROG = (8,)
+_EBT_REPLACE = (*range(48, 96, 8), 104, 112)
+SET_ADDRESSES = {
+    (SOL_SOCKET, SO_ATTACH_FILTER): _SOCK_FPROG,
+    (SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF): _SOCK_FPROG,
+    (SOL_PACKET, 22): _SOCK_FPROG,  # PACKET_FANOUT_DATA
+    (SOL_IP, 64): (88,),  # IPT_SO_SET_REPLACE
+    (SOL_IPV6, 64): (88,),  # IP6T_SO_SET_REPLACE
+    (SOL_IP, 96): (72,),  # ARPT_SO_SET_REPLACE
+    (SOL_IP, 128): _EBT_REPLACE,  # EBT_SO_SET_ENTRIES
+    (SOL_IP, 129): _EBT_REPLACE,  # EBT_SO_SET_COUNTERS
+    (SOL_RDS, 2): (0, 16),  # RDS_GET_MR
+    (SOL_RDS, 7): (128, 144),  # RDS_GET_MR_FOR_DEST
+    (SOL_XDP, 4): (0,),  # XDP_UMEM_REG
+}
+GET_ADDRESSES = {
+    (SOL_TCP, 35): (0, 24, 40),  # TCP_ZEROCOPY_RECEIVE
+    (SOL_IP, 128): _EBT_REPLACE,  # EBT_SO_GET_INFO
+    (SOL_IP, 129): _EBT_REPLACE,  # EBT_SO_GET_ENTRIES
+    (SOL_IP, 130): _EBT_REPLACE,  # EBT_SO_GET_INIT_INFO
+    (SOL_IP, 131): _EBT_REPLACE,  # EBT_SO_GET_INIT_ENTRIES
+    (IPPROTO_SCTP, 111): (8,),  # SCTP_SOCKOPT_CONNECTX3
+    (SOL_MPTCP, 4): (24, 32),  # MPTCP_FULL_INFO
+}
 SO_TIMESTAMP = 29
 SO_TIMESTAMPNS = 35
 SO_TIMESTAMPING = 37
