@@ -130,7 +130,8 @@ static void addresses(void) {
     int listener = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     socklen_t size = sizeof name;
-    CHECK(bind(listener, (void *)&name, size) == 0 && listen(listener, 1) == 0 && getsockname(listener, (void *)&name, &size) == 0);
+    CHECK(bind(listener, (void *)&name, size) == 0 && listen(listener, 1) == 0 &&
+          getsockname(listener, (void *)&name, &size) == 0);
     CHECK(connect(client, (void *)&name, sizeof name) == 0);
     int server = accept(listener, NULL, NULL);
     void *pages = mmap(NULL, 16 * PAGE, PROT_READ, MAP_SHARED, server, 0);
