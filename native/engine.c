@@ -18,6 +18,7 @@
 #include "robust.h"
 #include "sigframe.h"
 #include "tree.h"
+#include "waiters.h"
 #include "watch.h"
 
 enum { FAILED = 125 }; /* exit status of noahpy's own */
@@ -176,6 +177,7 @@ int engine_fork_prepare(struct vcpu *cpu) {
 int engine_fork_child(struct vcpu *cpu) {
     vfork_born();
     robust_forked();
+    waiters_forget();
     int error = engine_->fork_child(cpu);
     *cpu->robust_list = cpu->clear_child_tid = 0; /* here, since the child may set them before Python hears of the fork */
     if (error) return error;

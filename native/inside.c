@@ -1,15 +1,17 @@
 /* Calls that are answered inside the guest, by the code at which its SYSCALL arrives (inside_x86_64.S): who the thread is, that a call
- * is refused, set_robust_list(2), rt_sigaction(2) where it is no business of the host's kernel, and rt_sigprocmask(2) (sigmask.c). That
- * code leaves all else, and all that is unusual, to fast.c. */
+ * is refused, set_robust_list(2), rt_sigaction(2) where it is no business of the host's kernel, rt_sigprocmask(2) (sigmask.c), and futex(2)
+ * where nobody waits (waiters.c). That code leaves all else, and all that is unusual, to fast.c. */
 #include "inside.h"
 
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "count.h"
 #include "exitless.h"
 #include "fast.h"
 #include "pagetable.h"
 #include "sigmask.h"
+#include "waiters.h"
 
 #define INSIDE (OWN_BASE + 0x2000000) /* INSIDE_PAGES of each vCPU */
 
@@ -22,10 +24,11 @@ extern const uint8_t inside_code[], inside_kept[], inside_temporaries[], inside_
     inside_mask_told[], inside_asked[], inside_collected[], inside_commit[], inside_done[], inside_given[], inside_back[],
     inside_leave_guest[], inside_end[];
 
-static uint64_t code_, actions_; /* guest-physical */
+static uint64_t code_, actions_, waiters_; /* guest-physical */
 
 int inside_prepare(void) {
-    if (!(code_ = pool_page()) || !(actions_ = pool_page())) return -ENOMEM;
+    if (!(code_ = pool_page()) || !(actions_ = pool_page()) || !(waiters_ = pool_page())) return -ENOMEM;
+    waiters_are_at(pool_address(waiters_));
     memcpy(pool_address(code_), inside_code, (size_t)(inside_end - inside_code));
     return 0;
 }
@@ -46,6 +49,7 @@ int inside_vcpu(struct kvm_vcpu *v, bool kernel) {
     if (!error) error = pagetable_own(at + INSIDE_COUNTS, v->inside + GUEST_PAGE, user | PTE_W | PTE_NX);
     if (!error) error = pagetable_own(at + INSIDE_SCRATCH, v->inside + 2 * GUEST_PAGE, user | PTE_W | PTE_NX);
     if (!error) error = pagetable_own(at + INSIDE_ACTIONS, actions_, user | PTE_W | PTE_NX);
+    if (!error) error = pagetable_own(at + INSIDE_WAITERS, waiters_, user | PTE_NX);
     ((uint64_t *)pool_address(v->inside))[INSIDE_KERNEL] = kernel;
     v->seen.robust_list = pool_address(v->inside + INSIDE_SCRATCH - INSIDE_ANSWERS + INSIDE_ROBUST_LIST);
     return error;
@@ -84,6 +88,7 @@ void inside_enter(struct kvm_vcpu *v) {
     inside_do(v, SYS_set_robust_list, fast_inside(SYS_set_robust_list));
     if (answers(v)[INSIDE_KERNEL]) return;
     inside_do(v, SYS_rt_sigaction, fast_inside(SYS_rt_sigaction));
+    inside_do(v, SYS_futex, fast_inside(SYS_futex) && !count_on()); /* which counts errors */
     exitless_enter(v);
     sigmask_enter(v);
 }

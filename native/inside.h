@@ -6,14 +6,16 @@
 #define INSIDE_COUNTS 0x2000
 #define INSIDE_SCRATCH 0x3000
 #define INSIDE_ACTIONS 0x4000
+#define INSIDE_WAITERS 0x5000 /* of waiters.c, read-only */
 #define INSIDE_PAGES 8
 
-/* Entries of 8 bytes: of a call by its number, the result plus one; of rt_sigaction(2), rt_sigprocmask(2) and set_robust_list(2) 1: to
- * be done inside; bit INSIDE_BRIEF alone: to be asked of the helper. 0: leave. */
+/* Entries of 8 bytes: of a call by its number, the result plus one; of rt_sigaction(2), rt_sigprocmask(2), futex(2) and
+ * set_robust_list(2) 1: to be done inside; bit INSIDE_BRIEF alone: to be asked of the helper. 0: leave. */
 #define INSIDE_BRIEF 62
 #define INSIDE_CALLS 500
 #define INSIDE_SIGACTION 13
 #define INSIDE_SIGPROCMASK 14
+#define INSIDE_FUTEX 202
 #define INSIDE_SET_ROBUST_LIST 273
 #define INSIDE_KERNEL 511 /* not 0: this code runs as a kernel's */
 

@@ -18,6 +18,12 @@
 #define KNOWN_FLAGS 0xdc000807 /* of an action, as in fast.c */
 #define HOST_FLAGS  0x10000003 /* of these, the host's kernel's business: SA_RESTART, SA_NOCLDSTOP, SA_NOCLDWAIT */
 #define KILL_STOP   0x40100    /* in a set of signals */
+#define LAST_WORD   (1 << 46) - 4
+#define FUTEX_WAIT  128 /* of the process alone, as are the others */
+#define FUTEX_WAKE  129
+#define FUTEX_WAIT_BITSET 137
+#define FUTEX_CLOCK 256 /* which tells what a time-out means */
+#define EAGAIN      11
 #define PATIENCE    500        /* looks */
 #define LAST_ACTION (1 << 46) - 32 /* the last address in the window for one */
 #define LAST_SET    (1 << 46) - 8  /* and for a set */
@@ -50,6 +56,8 @@ label kept
     je robust_list
     cmp $INSIDE_SIGPROCMASK, %eax
     je mask
+    cmp $INSIDE_FUTEX, %eax
+    je futex
     cmp $INSIDE_SIGACTION, %eax
     jne inside_given
     cmp $8, %r10 /* edi: signal, rsi: new, rdx: old, r10: size of a set */
@@ -71,6 +79,39 @@ refuse:
     mov S(RSP), %rsp
     mov S(R11), %r11
     jmp inside_leave_guest
+
+futex: /* rdi: address, esi: operation, edx: expected, r10: time-out, r9d: set of bits */
+    mov $LAST_WORD, %r11
+    cmp %r11, %rdi
+    ja refuse
+    test $3, %dil
+    jnz refuse
+    cmp $FUTEX_WAKE, %esi
+    je wake
+    cmp $FUTEX_WAIT, %esi
+    je wait
+    mov %esi, %esp
+    and $~FUTEX_CLOCK, %esp
+    cmp $FUTEX_WAIT_BITSET, %esp
+    jne refuse
+    test %r9d, %r9d
+    jz refuse
+wait:
+    test %r10, %r10
+    jnz refuse
+    cmp %edx, (%rdi)
+    je refuse
+    mov $1 - EAGAIN, %r11
+    jmp inside_given
+wake:
+    mov %edi, %esp
+    and $0xffc, %esp
+    lea AT(WAITERS)(%rip), %r11
+    mfence /* what the guest has written is seen before the count is read */
+    cmpl $0, (%rsp, %r11)
+    jne refuse
+    mov $1, %r11d
+    jmp inside_given
 
 mask: /* edi: how, rsi: given, rdx: old, r10: size of a set; r11: the new one, rsp: the old one */
     cmp $8, %r10

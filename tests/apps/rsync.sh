@@ -4,6 +4,7 @@
 cp -a "$HELLO" from
 ln from/README from/README.linked
 ln -s README from/symbolic
+touch -d yesterday from # rsync looks at seconds
 rsync -a --stats from/ to | grep -E '^(Number of (files|created|reg)|Total file size)'
 diff -r from to
 echo changed >>from/NEWS
