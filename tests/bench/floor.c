@@ -1,8 +1,13 @@
 /* What this machine's KVM costs at the least, in nanoseconds: `floor exit` of one exit by OUT and re-entry, `floor call` of one by
- * SYSCALL, whose entry point is that OUT, `floor inside` of a SYSCALL whose entry point goes back at once, without an exit, and `floor
- * fork` of a fork whose child makes a VM and a vCPU, runs to its first exit and ends, until its parent has waited for it. */
+ * SYSCALL, whose entry point is that OUT, `floor inside` of a SYSCALL whose entry point goes back at once, without an exit, `floor
+ * asked` of one that another CPU has answered before, by a word that both look at (nan: there is one CPU), and `floor fork` of a fork whose child makes a VM and a vCPU, runs to its first exit and ends, until its parent has waited for it. */
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <math.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -27,6 +32,7 @@ enum {
     FORKS = 400,
     EXITS = 4000,
     INSIDE = 20000,
+    WORD = 0xa000,
     PORT = 1
 };
 
@@ -53,6 +59,9 @@ static const uint8_t OUTS[] = {0xe6, PORT, 0xeb, 0xfc};          /* 1: out; jmp 
 static const uint8_t CALLS[] = {0x0f, 0x05, 0xeb, 0xfc};         /* 1: syscall; jmp 1b */
 static const uint8_t MANY[] = {0x0f, 0x05, 0xff, 0xcb, 0x75, 0xfa, 0xe6, PORT, 0xeb, 0xfe}; /* 1: syscall; dec ebx; jnz 1b; out; 2: jmp 2b */
 static const uint8_t ENTERED[] = {0xe6, PORT, 0x48, 0x0f, 0x07}; /* out; sysretq */
+/* movl $1, WORD; 1: pause; cmpl $2, WORD; jne 1b; movl $0, WORD */
+static const uint8_t ASKS[] = {0xc7, 0x04, 0x25, 0, WORD >> 8, 0, 0, 1,    0,    0,    0,    0xf3, 0x90, 0x83, 0x3c, 0x25, 0,
+                               WORD >> 8, 0, 0, 2, 0x75, 0xf4, 0xc7, 0x04, 0x25, 0, WORD >> 8, 0, 0, 0, 0, 0, 0};
 static const uint8_t BACK_FROM_KERNEL[] = {0x48, 0x0f, 0x07}, BACK_FROM_USER[] = {0xff, 0xe1}; /* sysretq; jmp *rcx, on PVM */
 
 /* A VM whose one vCPU runs what is at CODE at CPL 3, with its first 2 MiB mapped. */
@@ -105,9 +114,39 @@ static double exits(int vcpu, struct kvm_run *run) {
     return (double)(now() - start) / EXITS;
 }
 
-static double inside(int vcpu, struct kvm_run *run) {
-    bool user = step(vcpu, run);
-    memcpy(memory + ENTRY, user ? BACK_FROM_USER : BACK_FROM_KERNEL, user ? sizeof BACK_FROM_USER : sizeof BACK_FROM_KERNEL);
+/* What SYSCALL enters: it asks, or does nothing, and goes back. */
+static void enter_inside(bool asks, bool user) {
+    size_t size = asks ? sizeof ASKS : 0;
+    memcpy(memory + ENTRY, ASKS, size);
+    memcpy(memory + ENTRY + size, user ? BACK_FROM_USER : BACK_FROM_KERNEL, user ? sizeof BACK_FROM_USER : sizeof BACK_FROM_KERNEL);
+}
+
+static void *answers(void *unused) {
+    _Atomic uint32_t *word = (_Atomic uint32_t *)(memory + WORD);
+    for (;;)
+        if (atomic_load(word) == 1) atomic_store(word, 2);
+    return unused;
+}
+
+/* Starts who answers, on another CPU than this thread stays on from now on. */
+static bool start_answering(void) {
+    cpu_set_t all, own, others;
+    pthread_t thread;
+    need(sched_getaffinity(0, sizeof all, &all), "sched_getaffinity");
+    int here = sched_getcpu();
+    CPU_ZERO(&own);
+    CPU_SET(here, &own);
+    CPU_XOR(&others, &all, &own);
+    if (!CPU_COUNT(&others)) return false;
+    need(sched_setaffinity(0, sizeof others, &others), "sched_setaffinity"); /* which the thread inherits */
+    bool starts = !pthread_create(&thread, NULL, answers, NULL);
+    need(sched_setaffinity(0, sizeof own, &own), "sched_setaffinity");
+    return starts;
+}
+
+static double inside(int vcpu, struct kvm_run *run, bool asks) {
+    if (asks && !start_answering()) return NAN;
+    enter_inside(asks, step(vcpu, run));
     memcpy(memory + CODE, MANY, sizeof MANY);
     run->s.regs.regs.rip = CODE, run->s.regs.regs.rbx = INSIDE;
     run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
@@ -139,13 +178,13 @@ int main(int argc, char **argv) {
     uint64_t *tables = (uint64_t *)(memory + TABLES);
     tables[0] = (TABLES + 0x1000) | 7, tables[0x1000 / 8] = (TABLES + 0x2000) | 7, tables[0x2000 / 8] = 0x87;
     const char *what = argc > 1 ? argv[1] : "";
-    bool calls = !strcmp(what, "call") || !strcmp(what, "inside");
+    bool asks = !strcmp(what, "asked"), stays = asks || !strcmp(what, "inside"), calls = stays || !strcmp(what, "call");
     memcpy(memory + CODE, calls ? CALLS : OUTS, sizeof OUTS);
     memcpy(memory + ENTRY, ENTERED, sizeof ENTERED);
     struct kvm_run *run;
     int vcpu = make(&run);
     if (!calls) step(vcpu, run);
-    if (!strcmp(what, "inside")) printf("%.2f\n", inside(vcpu, run));
+    if (stays) printf("%.2f\n", inside(vcpu, run, asks));
     else if (!strcmp(what, "fork")) printf("%.2f\n", forks(run));
     else printf("%.2f\n", exits(vcpu, run));
     return 0;

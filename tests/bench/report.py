@@ -17,7 +17,7 @@ COLOURS = {
 _PEERS = ("#57606a", "#8c959f", "#afb8c1", "#d0d7de")
 _LEFT, _WIDTH, _BAR, _GAP, _TOP = 190, 560, 9, 12, 58  # pixels
 
-THREAD_EXITS = 8  # of a thread's start and join by glibc: noahpy --count
+THREAD_EXITS = 4  # of a thread's start and join by glibc: noahpy --count
 
 _UNITS = (("ns", 1.0), ("µs", 1e3), ("ms", 1e6), ("s", 1e9))
 
@@ -66,11 +66,11 @@ def markdown(run: Run) -> str:
 def floors(run: Run) -> str:
     """What floor.c has measured, and how far noahpy is from it."""
     floor, medians = run["floors"], run["medians"]
-    exit, call, inside, fork = (in_unit(floor[what]) for what in ("exit", "call", "inside", "fork"))
+    exit, call, inside, asked, fork = (in_unit(floor[what]) for what in ("exit", "call", "inside", "asked", "fork"))
     text = (
         f"This KVM's floors, by a C program (`tests/bench/floor.c`): an exit by OUT {exit}; one by SYSCALL, as each call's is, "
-        f"{call}; a SYSCALL that goes back at once, without an exit, {inside}; a fork whose child makes a VM, and its end, "
-        f"{fork}."
+        f"{call}; a SYSCALL that goes back at once, without an exit, {inside}, and one that another CPU has answered before, {asked}; "
+        f"a fork whose child makes a VM, and its end, {fork}."
     )
     if over := run["over_floor"]:
         c, python = (over[name] / 1000 for name in ("by exits", "no-fast"))
@@ -80,6 +80,8 @@ def floors(run: Run) -> str:
         )
     if row := medians.get("getpid"):
         text += f" getpid, inside, takes {100 * (row['noahpy'] / floor['inside'] - 1):.0f} % more than its floor."
+    if row := medians.get("getppid"):
+        text += f" getppid, which another CPU answers, takes {100 * (row['noahpy'] / floor['asked'] - 1):.0f} % more than that."
     if "thread create+join" in medians:
         text += f" A thread's start and join is {THREAD_EXITS} exits, {in_unit(THREAD_EXITS * floor['call'])}."
     if row := medians.get("shell: 100 forks"):
