@@ -93,8 +93,8 @@ def test_program(name: str, variant: str, engine: Engine, build: Callable[[str, 
 
 # What makes short calls, and what comes between them.
 DENSE = """
-    answers credentials dense_calls descriptors dirfd_calls fork_again futex_busy getdents interrupted_loops locks masks open_flags pipe
-    read_write restart seek setxid signal_storm sockets thread_after
+    answers credentials dense_calls descriptors dirfd_calls fork_again futex_busy getdents interrupted_loops locks masks
+    open_flags pipe read_write restart seek setxid signal_storm sockets thread_after
 """
 
 
