@@ -69,8 +69,8 @@ def floors(run: Run) -> str:
     exit, call, inside, asked, fork = (in_unit(floor[what]) for what in ("exit", "call", "inside", "asked", "fork"))
     text = (
         f"This KVM's floors, by a C program (`tests/bench/floor.c`): an exit by OUT {exit}; one by SYSCALL, as each call's is, "
-        f"{call}; a SYSCALL that goes back at once, without an exit, {inside}, and one that another CPU has answered before, {asked}; "
-        f"a fork whose child makes a VM, and its end, {fork}."
+        f"{call}; a SYSCALL that goes back at once, without an exit, {inside}, and one that another CPU has answered "
+        f"before, {asked}; a fork whose child makes a VM, and its end, {fork}."
     )
     if over := run["over_floor"]:
         c, python = (over[name] / 1000 for name in ("by exits", "no-fast"))
