@@ -252,6 +252,33 @@ static void check_threads(void) {
     CHECK(pthread_join(thread, NULL) == 0);
 }
 
+/* A thread that computes and blocks a signal leaves it to one that waits in a call. */
+static void *sleeper(void *unused) {
+    me = 3;
+    stage = (int)syscall(SYS_gettid);
+    while (taken_by != 3) pause();
+    return unused;
+}
+
+static void check_left_to_another(void) {
+    pthread_t thread;
+    told->go = told->done = told->end = 0;
+    handle(SIGUSR1, on_taken, 0);
+    stage = taken_by = 0;
+    CHECK(pthread_create(&thread, NULL, sleeper, NULL) == 0);
+    while (!stage) {}
+    wait_until_asleep(stage);
+    pid_t pid = sender(SIGUSR1);
+    change_often();
+    mask(SIG_BLOCK, SIGUSR1);
+    have_sent();
+    while (taken_by != 3) {}
+    mask(SIG_UNBLOCK, SIGUSR1);
+    CHECK(taken_by == 3 && pthread_join(thread, NULL) == 0);
+    told->end = 1;
+    CHECK(waitpid(pid, NULL, 0) == pid);
+}
+
 static void check_fork(void) {
     change_often();
     mask(SIG_BLOCK, SIGUSR1);
@@ -280,6 +307,7 @@ int main(void) {
     check_killed();
     check_storm();
     check_threads();
+    check_left_to_another();
     check_fork();
     return 0;
 }
