@@ -76,7 +76,7 @@ bool host_identity_changed(void) {
 long host_syscall(long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f) {
     const long args[6] = {(long)a, (long)b, (long)c, (long)d, (long)e, (long)f};
     uint64_t from = count_on() ? count_now() : 0;
-    uint32_t *waits = number >= SYS_futex ? waiters_begin(number, args) : NULL;
+    uint32_t *waits = waiters_begin(number, args);
     long result = syscall_unless(&mine_.caught, number, args);
     waiters_end(waits);
     if (from) count_host(count_now() - from);

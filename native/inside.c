@@ -16,7 +16,7 @@
 #define INSIDE (OWN_BASE + 0x2000000) /* INSIDE_PAGES of each vCPU */
 
 _Static_assert(INSIDE_PORT == STUB_PORT && INSIDE_SIGACTION == SYS_rt_sigaction && INSIDE_SIGPROCMASK == SYS_rt_sigprocmask &&
-                   INSIDE_SET_ROBUST_LIST == SYS_set_robust_list,
+                   INSIDE_FUTEX == SYS_futex && INSIDE_SET_ROBUST_LIST == SYS_set_robust_list,
                "as the assembler has it");
 
 /* The labels of inside_x86_64.S. */

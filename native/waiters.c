@@ -7,20 +7,19 @@
 
 #include <linux/futex.h>
 #include <string.h>
-#include <sys/syscall.h>
-
-#ifndef SYS_futex_waitv
-#define SYS_futex_waitv 449
-#endif
 
 static uint32_t none_[WAITER_PLACES], *table_ = none_;
+static bool given_up_;
 
 void waiters_are_at(uint32_t *page) {
     table_ = page;
     waiters_forget();
 }
 
-void waiters_forget(void) { memset(table_, 0, WAITER_PLACES * sizeof *table_); }
+void waiters_forget(void) {
+    memset(table_, 0, WAITER_PLACES * sizeof *table_);
+    given_up_ = false;
+}
 
 static uint32_t *one_more(uint32_t *place) {
     __atomic_add_fetch(place, 1, __ATOMIC_SEQ_CST);
@@ -29,11 +28,13 @@ static uint32_t *one_more(uint32_t *place) {
 
 /* Who waits may wait somewhere else from now on, or at many: nobody is believed to be alone any more. */
 static void give_up(void) {
+    if (given_up_) return;
     for (int i = 0; i < WAITER_PLACES; i++) one_more(&table_[i]);
+    given_up_ = true;
 }
 
-uint32_t *waiters_begin(long number, const long *args) {
-    if (number >= SYS_futex_waitv) give_up();
+uint32_t *waiters_of(long number, const long *args) {
+    if (number >= FUTEX_WAITV) give_up();
     if (number != SYS_futex) return NULL;
     switch ((int)args[1] & FUTEX_CMD_MASK) {
     case FUTEX_WAIT:
@@ -46,8 +47,4 @@ uint32_t *waiters_begin(long number, const long *args) {
     case FUTEX_CMP_REQUEUE_PI: give_up(); /* fallthrough */
     default: return NULL;
     }
-}
-
-void waiters_end(uint32_t *place) {
-    if (place) __atomic_sub_fetch(place, 1, __ATOMIC_SEQ_CST);
 }
