@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from ..task import Task
 
 _ADDRESS = 8  # bytes
-_ADDRESSES_MAX = 1 << 16  # bytes that a caller gets of an option whose value holds addresses: of none are there more
+_VALUE_MAX = 64 << 20  # bytes of an option's value that holds addresses, where iptables' tables are the longest
+_ANSWER_MAX = 1 << 16  # bytes that a caller gets of one: none has more
 _CONTROL_MAX = 1 << 20  # bytes: far above what any host takes (net.core.optmem_max)
 _MESSAGES_MAX = 1024  # of one sendmmsg(2); more are left for the caller's next
 
@@ -114,6 +115,8 @@ def recvfrom(
 
 def _host_value(task: Task, optval: int, size: int, addresses: tuple[int, ...]) -> bytearray | int:
     """The `size` bytes of an option's value, with host addresses where the guest has its own; or BAD_ADDRESS."""
+    if size > _VALUE_MAX:
+        return task.mm.BAD_ADDRESS
     try:
         value = bytearray(task.mm.read(optval, max(size, 0)).ljust(addresses[-1] + _ADDRESS, b"\0"))
     except LinuxError:
@@ -131,7 +134,7 @@ def _store(value: bytearray, at: int, address: int) -> None:
     value[at : at + _ADDRESS] = address.to_bytes(_ADDRESS, "little")
 
 
-@syscall
+@syscall(missing="values of more than 64 MiB that hold addresses: EFAULT")
 def setsockopt(task: Task, sockfd: Fd, level: Flags[SocketLevel], optname: OptName, optval: OptVal, optlen: Int) -> int:
     """Set an option."""
     addresses = SET_ADDRESSES.get((level, optname))
@@ -149,7 +152,7 @@ def getsockopt(
     if not addresses:
         return task.host.getsockopt(fd, level, optname, mm.host_address(optval), mm.host_address(optlen))
     try:
-        size = min(int.from_bytes(mm.read(optlen, 4), "little", signed=True), _ADDRESSES_MAX)
+        size = min(int.from_bytes(mm.read(optlen, 4), "little", signed=True), _ANSWER_MAX)
     except LinuxError:
         return task.host.getsockopt(fd, level, optname, mm.BAD_ADDRESS, mm.BAD_ADDRESS)
     value, length = _host_value(task, optval, size, addresses), bytearray(size.to_bytes(4, "little", signed=True))
