@@ -115,56 +115,9 @@ static void datagrams(void) {
     CHECK(close(server) == 0 && close(client) == 0);
 }
 
-/* Options whose value holds addresses: TCP_ZEROCOPY_RECEIVE, PACKET_FANOUT_DATA and the like. */
-static void addresses(void) {
-    struct { /* struct tcp_zerocopy_receive */
-        uint64_t address;
-        uint32_t length, skip, inq;
-        int32_t error;
-        uint64_t copy;
-        int32_t copy_size;
-        uint32_t flags;
-        uint64_t control, control_size;
-        uint32_t message_flags, reserved;
-    } receive = {0};
-    int listener = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t size = sizeof name;
-    CHECK(bind(listener, (void *)&name, size) == 0 && listen(listener, 1) == 0 &&
-          getsockname(listener, (void *)&name, &size) == 0);
-    CHECK(connect(client, (void *)&name, sizeof name) == 0);
-    int server = accept(listener, NULL, NULL);
-    void *pages = mmap(NULL, 16 * PAGE, PROT_READ, MAP_SHARED, server, 0);
-    char text[PAGE] = "", byte;
-    CHECK(server >= 0 && pages != MAP_FAILED);
-    CHECK(write(client, "few bytes", 9) == 9 && recv(server, &byte, 1, MSG_PEEK) == 1);
-    receive.address = (uintptr_t)pages, receive.length = 16 * PAGE;
-    receive.copy = (uintptr_t)text, receive.copy_size = sizeof text;
-    size = sizeof receive;
-    CHECK(getsockopt(server, IPPROTO_TCP, 35, &receive, &size) == 0 && size == sizeof receive);
-    CHECK(receive.copy_size == 9 && !memcmp(text, "few bytes", 9));
-    CHECK(receive.address == (uintptr_t)pages && receive.copy == (uintptr_t)text);
-    CHECK_ERRNO(setsockopt(server, IPPROTO_TCP, 35, &receive, sizeof receive), ENOPROTOOPT);
-    size = 8;
-    CHECK_ERRNO(getsockopt(server, IPPROTO_TCP, 35, &receive, &size), EINVAL);
-    size = sizeof receive;
-    CHECK_ERRNO(getsockopt(server, IPPROTO_TCP, 35, unreadable, &size), EFAULT);
-    CHECK_ERRNO(getsockopt(server, IPPROTO_TCP, 35, &receive, unreadable), EFAULT);
-    CHECK_ERRNO(getsockopt(-1, IPPROTO_TCP, 35, &receive, unreadable), EBADF);
-    size = -1;
-    CHECK_ERRNO(getsockopt(server, IPPROTO_TCP, 35, &receive, &size), EINVAL);
-    receive.address = 8; /* no page's */
-    size = sizeof receive;
-    CHECK_ERRNO(getsockopt(server, IPPROTO_TCP, 35, &receive, &size), EINVAL);
-    CHECK_ERRNO(setsockopt(server, SOL_SOCKET, SO_ATTACH_FILTER, &receive, -1), EINVAL);
-    CHECK_ERRNO(setsockopt(server, SOL_SOCKET, SO_ATTACH_FILTER, unreadable, 8), EFAULT);
-    CHECK(close(server) == 0 && close(client) == 0 && close(listener) == 0 && munmap(pages, 16 * PAGE) == 0);
-}
-
 int main(void) {
     unreadable = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     streams();
     messages();
     datagrams();
-    addresses();
 }
