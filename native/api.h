@@ -144,7 +144,7 @@ struct vcpu {
     struct registers *regs;
     uint64_t fs_base, gs_base;
     /* Of its thread, where C finds them: signal mask, set_robust_list(2), set_tid_address(2), and what frames of signals tell. */
-    uint64_t blocked, *robust_list, clear_child_tid;
+    uint64_t blocked, *robust_list, *clear_child_tid;
     struct {
         uint64_t sp, size;
         int32_t flags;

@@ -67,9 +67,10 @@ void vcpu_destroy(struct vcpu *v) {
 }
 
 void vcpu_clear(struct vcpu *v) {
-    *v = (struct vcpu){.regs = v->regs, .robust_list = v->robust_list, .number = -1, .kept_exit = -1};
+    *v = (struct vcpu){
+        .regs = v->regs, .robust_list = v->robust_list, .clear_child_tid = v->clear_child_tid, .number = -1, .kept_exit = -1};
     *v->regs = (struct registers){.rflags = 0x202};
-    *v->robust_list = 0;
+    *v->robust_list = *v->clear_child_tid = 0;
 }
 
 struct vcpu *vcpu_copy(struct vcpu *v, int anew) {
@@ -179,7 +180,7 @@ int engine_fork_child(struct vcpu *cpu) {
     robust_forked();
     waiters_forget();
     int error = engine_->fork_child(cpu);
-    *cpu->robust_list = cpu->clear_child_tid = 0; /* here, since the child may set them before Python hears of the fork */
+    *cpu->robust_list = *cpu->clear_child_tid = 0; /* here, since the child may set them before Python hears of the fork */
     if (error) return error;
     tree_born();
     if (watch_on()) watch_born();

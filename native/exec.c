@@ -274,8 +274,8 @@ static void replace(struct vcpu *cpu, struct image *i) {
     prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
     prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
     tree_executes();
-    vfork_finish(cpu->clear_child_tid);
-    cpu->clear_child_tid = *cpu->robust_list = 0;
+    vfork_finish(*cpu->clear_child_tid);
+    *cpu->clear_child_tid = *cpu->robust_list = 0;
     memset(&cpu->altstack, 0, sizeof cpu->altstack);
     for (int n = 0; n < i->closing_count; n++) close(i->closing[n]);
     if (window_clear()) signal_die(SIGSEGV);

@@ -268,7 +268,7 @@ void actions_forget(void) {
 }
 
 static bool finish_set_tid_address(struct vcpu *cpu) {
-    cpu->clear_child_tid = cpu->regs->rdi;
+    *cpu->clear_child_tid = cpu->regs->rdi;
     cpu->regs->rax = (uint64_t)syscall(SYS_gettid);
     return true;
 }
@@ -317,7 +317,7 @@ int fast_news(void) { return __atomic_exchange_n(&news_, 0, __ATOMIC_RELAXED); }
 
 static bool finish_exit_group(struct vcpu *cpu) {
     if (!may_exit_ || (lingers_ && getpid() == lingers_)) return false;
-    vfork_finish(cpu->clear_child_tid);
+    vfork_finish(*cpu->clear_child_tid);
     tree_end((int)(cpu->regs->rdi & 0xff) << 8);
     _exit((int)cpu->regs->rdi);
 }

@@ -33,7 +33,7 @@ static bool fork_(struct vcpu *cpu, const struct clone_request *q) {
     if (!result) result = host_fork(cpu, q);
     if (!result) {
         news(NEWS_FORKED);
-        cpu->clear_child_tid = q->flags & CLONE_CHILD_CLEARTID ? q->child_tid : 0;
+        *cpu->clear_child_tid = q->flags & CLONE_CHILD_CLEARTID ? q->child_tid : 0;
         if (q->stack) cpu->regs->rsp = q->stack;
     } else if (awaited) {
         vfork_wait(result > 0);

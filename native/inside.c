@@ -1,22 +1,29 @@
 /* Calls that are answered inside the guest, by the code at which its SYSCALL arrives (inside_x86_64.S): who the thread is, that a call
- * is refused, set_robust_list(2), rt_sigaction(2) where it is no business of the host's kernel, rt_sigprocmask(2) (sigmask.c), and futex(2)
- * where nobody waits (waiters.c). That code leaves all else, and all that is unusual, to fast.c. */
+ * is refused, what concerns the thread alone (set_robust_list(2), set_tid_address(2), its FS base), brk(0), rt_sigaction(2) where it is no
+ * business of the host's kernel, rt_sigprocmask(2) (sigmask.c), and futex(2) where nobody waits (waiters.c). That code leaves all else, and
+ * all that is unusual, to fast.c. */
 #include "inside.h"
 
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 
 #include "count.h"
 #include "exitless.h"
 #include "fast.h"
+#include "mmap.h"
 #include "pagetable.h"
 #include "sigmask.h"
 #include "waiters.h"
 
+enum { HWCAP2_FSGSBASE = 2 }; /* asm/hwcap2.h */
+
 #define INSIDE (OWN_BASE + 0x2000000) /* INSIDE_PAGES of each vCPU */
 
 _Static_assert(INSIDE_PORT == STUB_PORT && INSIDE_SIGACTION == SYS_rt_sigaction && INSIDE_SIGPROCMASK == SYS_rt_sigprocmask &&
-                   INSIDE_FUTEX == SYS_futex && INSIDE_SET_ROBUST_LIST == SYS_set_robust_list,
+                   INSIDE_FUTEX == SYS_futex && INSIDE_SET_ROBUST_LIST == SYS_set_robust_list && INSIDE_BRK == SYS_brk &&
+                   INSIDE_ARCH_PRCTL == SYS_arch_prctl && INSIDE_GETTID == SYS_gettid &&
+                   INSIDE_SET_TID_ADDRESS == SYS_set_tid_address,
                "as the assembler has it");
 
 /* The labels of inside_x86_64.S. */
@@ -25,10 +32,12 @@ extern const uint8_t inside_code[], inside_kept[], inside_temporaries[], inside_
     inside_leave_guest[], inside_end[];
 
 static uint64_t code_, actions_, waiters_; /* guest-physical */
+static bool sets_fs_;                      /* user code may write its FS base */
 
 int inside_prepare(void) {
     if (!(code_ = pool_page()) || !(actions_ = pool_page()) || !(waiters_ = pool_page())) return -ENOMEM;
     waiters_are_at(pool_address(waiters_));
+    sets_fs_ = getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE; /* PVM's guests run with the host's CR4 */
     memcpy(pool_address(code_), inside_code, (size_t)(inside_end - inside_code));
     return 0;
 }
@@ -51,7 +60,8 @@ int inside_vcpu(struct kvm_vcpu *v, bool kernel) {
     if (!error) error = pagetable_own(at + INSIDE_ACTIONS, actions_, user | PTE_W | PTE_NX);
     if (!error) error = pagetable_own(at + INSIDE_WAITERS, waiters_, user | PTE_NX);
     ((uint64_t *)pool_address(v->inside))[INSIDE_KERNEL] = kernel;
-    v->seen.robust_list = pool_address(v->inside + INSIDE_SCRATCH - INSIDE_ANSWERS + INSIDE_ROBUST_LIST);
+    v->seen.robust_list = &inside_scratch(v)[INSIDE_ROBUST_LIST / 8];
+    v->seen.clear_child_tid = &inside_scratch(v)[INSIDE_CLEAR_TID / 8];
     return error;
 }
 
@@ -89,6 +99,10 @@ void inside_enter(struct kvm_vcpu *v) {
     if (answers(v)[INSIDE_KERNEL]) return;
     inside_do(v, SYS_rt_sigaction, fast_inside(SYS_rt_sigaction));
     inside_do(v, SYS_futex, fast_inside(SYS_futex) && !count_on()); /* which counts errors */
+    inside_do(v, SYS_set_tid_address, fast_inside(SYS_set_tid_address));
+    inside_do(v, SYS_arch_prctl, sets_fs_ && fast_inside(SYS_arch_prctl));
+    bool tells = memory_book() && fast_plain() && fast_inside(SYS_brk);
+    answers(v)[INSIDE_BRK] = tells ? (int64_t)memory_book()->brk_end + 1 : 0;
     exitless_enter(v);
     sigmask_enter(v);
 }

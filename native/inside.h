@@ -9,13 +9,17 @@
 #define INSIDE_WAITERS 0x5000 /* of waiters.c, read-only */
 #define INSIDE_PAGES 8
 
-/* Entries of 8 bytes: of a call by its number, the result plus one; of rt_sigaction(2), rt_sigprocmask(2), futex(2) and
- * set_robust_list(2) 1: to be done inside; bit INSIDE_BRIEF alone: to be asked of the helper. 0: leave. */
+/* Entries of 8 bytes: of a call by its number, the result plus one; of brk(2) that of brk(0) plus one;
+ * of the others for which there is code 1: to be done inside; bit INSIDE_BRIEF alone: to be asked of the helper. 0: leave. */
 #define INSIDE_BRIEF 62
 #define INSIDE_CALLS 500
+#define INSIDE_BRK 12
 #define INSIDE_SIGACTION 13
 #define INSIDE_SIGPROCMASK 14
+#define INSIDE_ARCH_PRCTL 158
+#define INSIDE_GETTID 186
 #define INSIDE_FUTEX 202
+#define INSIDE_SET_TID_ADDRESS 218
 #define INSIDE_SET_ROBUST_LIST 273
 #define INSIDE_KERNEL 511 /* not 0: this code runs as a kernel's */
 
@@ -31,6 +35,7 @@
 #define INSIDE_UNDO 64        /* 32 bytes */
 #define INSIDE_MASK 96        /* the thread's signal mask (sigmask.c) */
 #define INSIDE_WAITING 104    /* of these signals, each of which it blocks, some wait: to unblock one is no call for here */
+#define INSIDE_CLEAR_TID 112  /* what set_tid_address(2) has said */
 
 /* In scratch: a call that is asked of the helper (exitless.c), in a cache line of its own. */
 #define INSIDE_STATE 128 /* 32 bits: EXITLESS_... */

@@ -18,6 +18,8 @@
 #define KNOWN_FLAGS 0xdc000807 /* of an action, as in fast.c */
 #define HOST_FLAGS  0x10000003 /* of these, the host's kernel's business: SA_RESTART, SA_NOCLDSTOP, SA_NOCLDWAIT */
 #define KILL_STOP   0x40100    /* in a set of signals */
+#define ARCH_SET_FS 0x1002
+#define USER_END    (1 << 47) - 4096
 #define LAST_WORD   (1 << 46) - 4
 #define FUTEX_WAIT  128 /* of the process alone, as are the others */
 #define FUTEX_WAKE  129
@@ -58,6 +60,12 @@ label kept
     je mask
     cmp $INSIDE_FUTEX, %eax
     je futex
+    cmp $INSIDE_BRK, %eax
+    je brk
+    cmp $INSIDE_ARCH_PRCTL, %eax
+    je arch_prctl
+    cmp $INSIDE_SET_TID_ADDRESS, %eax
+    je set_tid_address
     cmp $INSIDE_SIGACTION, %eax
     jne inside_given
     cmp $8, %r10 /* edi: signal, rsi: new, rdx: old, r10: size of a set */
@@ -79,6 +87,26 @@ refuse:
     mov S(RSP), %rsp
     mov S(R11), %r11
     jmp inside_leave_guest
+
+brk: /* where it ends */
+    test %rdi, %rdi
+    jnz refuse
+    jmp inside_given
+arch_prctl:
+    cmp $ARCH_SET_FS, %edi
+    jne refuse
+    mov $USER_END, %r11
+    cmp %r11, %rsi
+    jae refuse
+    wrfsbase %rsi /* as may be done again */
+    mov $1, %r11d
+    jmp inside_given
+set_tid_address:
+    mov AT(ANSWERS) + 8 * INSIDE_GETTID(%rip), %r11
+    test %r11, %r11
+    jz refuse
+    mov %rdi, S(CLEAR_TID)
+    jmp inside_given
 
 futex: /* rdi: address, esi: operation, edx: expected, r10: time-out, r9d: set of bits */
     mov $LAST_WORD, %r11

@@ -10,10 +10,12 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "engine.h"
 #include "exitless.h"
+#include "fast.h"
 #include "hidden.h"
 #include "host.h"
 #include "inside.h"
@@ -385,6 +387,7 @@ static int make_anew(struct kvm_vcpu *v) {
     hidden_narrow(&guest);
     if (error) return error;
     inside_forget(cpu);
+    if (fast_inside(SYS_gettid)) inside_learn(cpu, SYS_gettid, gettid());
     *cpu->regs = saved_.regs;
     return xstate_set(cpu, saved_.xstate, xstate_size());
 }

@@ -16,7 +16,7 @@ enum { SLICE_NS = 1000000 }; /* how long a CPU runs while others wait */
 struct sim_vcpu {
     struct vcpu seen; /* by Python; first */
     struct registers registers;
-    uint64_t robust_list;
+    uint64_t robust_list, clear_child_tid;
     uc_context *context; /* all else, while another one is on the CPU */
     bool idle;           /* no thread has it */
     struct sim_vcpu *next;
@@ -86,6 +86,7 @@ static struct vcpu *create(bool anew) {
     if (v) {
         v->idle = false;
         v->seen.robust_list = &v->robust_list;
+        v->seen.clear_child_tid = &v->clear_child_tid;
         vcpu_clear(&v->seen);
         memcpy(v->context, fresh_, uc.context_size(cpu_));
         if (on_cpu_ == v) on_cpu_ = NULL;

@@ -106,7 +106,7 @@ static bool end(struct vcpu *cpu) {
     int tid = (int)syscall(SYS_gettid);
     if (robust_holds(cpu) || !thread_leaves()) return false;
     signal_mask(~0ull);
-    uint64_t cleared = cpu->clear_child_tid;
+    uint64_t cleared = *cpu->clear_child_tid;
     vcpu_destroy(cpu); /* another thread's from now on */
     const uint32_t none = 0;
     if (cleared) {
@@ -162,7 +162,7 @@ static struct vcpu *child_of(struct vcpu *parent, const struct clone_request *q)
     cpu->regs->rax = 0;
     if (q->stack) cpu->regs->rsp = q->stack;
     if (q->flags & CLONE_SETTLS) cpu->fs_base = q->tls;
-    if (q->flags & CLONE_CHILD_CLEARTID) cpu->clear_child_tid = q->child_tid;
+    if (q->flags & CLONE_CHILD_CLEARTID) *cpu->clear_child_tid = q->child_tid;
     return cpu;
 }
 

@@ -111,11 +111,11 @@ class Cpu:
     @property
     def clear_child_tid(self) -> int:
         """What set_tid_address(2) has said."""
-        return self.vcpu.clear_child_tid  # type: ignore[no-any-return]
+        return self.vcpu.clear_child_tid[0]  # type: ignore[no-any-return]
 
     @clear_child_tid.setter
     def clear_child_tid(self, value: int) -> None:
-        self.vcpu.clear_child_tid = value
+        self.vcpu.clear_child_tid[0] = value
 
     @property
     def altstack(self) -> tuple[int, int, int]:

@@ -96,7 +96,8 @@ class Cpu:
 
     def __init__(self, memory: Memory) -> None:
         self.seen = ffi.new("struct vcpu *")
-        self._kept = self.seen.regs, self.seen.robust_list = ffi.new("struct registers *"), ffi.new("uint64_t *")
+        self._kept = ffi.new("struct registers *"), ffi.new("uint64_t *"), ffi.new("uint64_t *")
+        self.seen.regs, self.seen.robust_list, self.seen.clear_child_tid = self._kept
         self.regs = self.seen.regs
         self.regs.rflags = 0x202
         self.seen.number = self.seen.kept_exit = -1
