@@ -20,7 +20,7 @@ enum { HIDDEN_MAX = 4096, HIDDEN_LEAST = 8 };
 
 static int *owner_[HIDDEN_MAX]; /* the variable that holds the descriptor of each place */
 static int base_ = -1, count_, room_ = HIDDEN_MAX;
-static int near_ = INT_MAX; /* a number of the guest's that is near ours */
+int hidden_near_ = INT_MAX;
 
 int hidden_base(void) { return base_ < 0 ? 1 << 30 : base_; }
 int hidden_count(void) { return base_ < 0 ? 0 : room_; }
@@ -77,29 +77,27 @@ static int choose_base(void) {
     if (room_ < HIDDEN_LEAST) room_ = HIDDEN_LEAST;
     rlim_t last = guest.rlim_max - (rlim_t)room_;
     base_ = (int)(guest.rlim_cur < last ? guest.rlim_cur : last);
-    if (base_ > LOW && !any_open(LOW - MARGIN, LOW + room_)) base_ = LOW, near_ = LOW - MARGIN;
+    if (base_ > LOW && !any_open(LOW - MARGIN, LOW + room_)) base_ = LOW, hidden_near_ = LOW - MARGIN;
     return 0;
 }
 
-/* The kernel gives the lowest number that is free: none above near_ before that one is taken. */
+/* The kernel gives the lowest number that is free: none above hidden_near_ before that one is taken. */
 static void look(void) {
-    if (fcntl(near_, F_GETFD) < 0) return;
-    near_ = INT_MAX;
+    if (fcntl(hidden_near_, F_GETFD) < 0) return;
+    hidden_near_ = INT_MAX;
     news(NEWS_CROWDED);
 }
 
-bool hidden_is_near(long fd) { return fd >= near_; }
-
-void hidden_met(long number, long result) {
+void hidden_look(long number, long result) {
     bool pair = number == SYS_pipe || number == SYS_pipe2 || number == SYS_socketpair;
-    if (near_ != INT_MAX && (result == near_ || (pair && !result))) look();
+    if (result == hidden_near_ || (pair && !result)) look();
 }
 
 void hidden_watch(void) {
     struct rlimit guest;
-    near_ = INT_MAX;
+    hidden_near_ = INT_MAX;
     if (getrlimit(RLIMIT_NOFILE, &guest) || guest.rlim_cur <= (rlim_t)base_) return;
-    near_ = base_ > MARGIN ? base_ - MARGIN : base_ / 2;
+    hidden_near_ = base_ > MARGIN ? base_ - MARGIN : base_ / 2;
     look();
 }
 

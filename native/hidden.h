@@ -1,5 +1,6 @@
 /* What the engine needs of hidden.c. */
 #pragma once
+#include <limits.h>
 #include <sys/resource.h>
 
 #include "private.h"
@@ -15,5 +16,9 @@ void hidden_pass(int *from, int *to);
 void hidden_widen(struct rlimit *guest);
 void hidden_narrow(const struct rlimit *guest);
 /* The guest's system call has ended so, and may have given a number that comes near the VMM's: NEWS_CROWDED. */
-void hidden_met(long number, long result);
-bool hidden_is_near(long fd); /* whether this one would */
+extern int hidden_near_; /* a number of the guest's that is near ours, or INT_MAX */
+void hidden_look(long number, long result);
+static inline void hidden_met(long number, long result) {
+    if (__builtin_expect(hidden_near_ != INT_MAX, 0)) hidden_look(number, result);
+}
+static inline bool hidden_is_near(long fd) { return fd >= hidden_near_; } /* whether this one would */
