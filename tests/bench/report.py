@@ -19,6 +19,13 @@ _LEFT, _WIDTH, _BAR, _GAP, _TOP = 190, 560, 9, 12, 58  # pixels
 
 THREAD_EXITS = 4  # of a thread's start and join by glibc: noahpy --count
 
+_START, _END = "<!-- of docs/measured.json, by make bench -->", "<!-- until here -->"
+_IN_README = (
+    "getppid", "getpid", "clock_gettime", "read", "rt_sigprocmask pair", "mutex", "compute", "memcpy", "first touch", "signal",
+    "pipe ping-pong", "thread create+join", "fork+wait", "fork+exec+wait", "redis: a GET", "nginx: a small file",
+    "start: static program", "start: python3 -c pass", "gcc -c hello.c", "C project, make -j2",
+)  # fmt: skip
+
 _UNITS = (("ns", 1.0), ("µs", 1e3), ("ms", 1e6), ("s", 1e9))
 
 Run = dict[str, Any]  # as `write` is given it
@@ -46,11 +53,18 @@ def markdown(run: Run) -> str:
         "",
         f"By `make bench`, one interleaved run of {run['rounds']} rounds: medians, and how many times native's. {about(run)}",
         "",
-        f"| | {' | '.join(engines)} |",
-        f"|---|{'---|' * len(engines)}",
+        *table(run, list(run["medians"]), engines),
     ]
-    for name, row in run["medians"].items():
-        cells = []
+    if run["floors"]:
+        lines += ["", floors(run)]
+    return "\n".join([*lines, "", "![the ratios](measured.svg)", ""])
+
+
+def table(run: Run, names: list[str], engines: list[str]) -> list[str]:
+    """Lines of Markdown: medians of these benchmarks, and how many times native's."""
+    lines = [f"| | {' | '.join(engines)} |", f"|---|{'---|' * len(engines)}"]
+    for name in names:
+        row, cells = run["medians"][name], []
         for engine in engines:
             if engine not in row:
                 cells.append("" if engine in run["too_slow"].get(name, ()) else "fails")
@@ -58,9 +72,17 @@ def markdown(run: Run) -> str:
                 times = "" if engine == "native" else f" ({row[engine] / row['native']:.2f}×)"  # noqa: RUF001
                 cells.append(in_unit(row[engine]) + times)
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    if run["floors"]:
-        lines += ["", floors(run)]
-    return "\n".join([*lines, "", "![the ratios](measured.svg)", ""])
+    return lines
+
+
+def in_readme(run: Run, text: str) -> str:
+    """README.md with the part of the table that is between its marks."""
+    engines = [engine for engine in next(iter(run["medians"].values())) if engine not in ("by exits", "no-fast")]
+    before, _, rest = text.partition(_START)
+    _, _, after = rest.partition(_END)
+    return "\n".join(
+        [before + _START, *table(run, [name for name in _IN_README if name in run["medians"]], engines), _END + after]
+    )
 
 
 def floors(run: Run) -> str:
@@ -140,8 +162,11 @@ def chart(run: Run) -> str:
 
 
 def write(run: Run, folder: Path) -> None:
-    """measured.json, measured.md and measured.svg."""
+    """measured.json, measured.md and measured.svg; and the table in README.md beside the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "measured.json").write_text(json.dumps(run, indent=1) + "\n")
     (folder / "measured.md").write_text(markdown(run))
     (folder / "measured.svg").write_text(chart(run))
+    readme = folder.parent / "README.md"
+    if readme.exists() and _START in (text := readme.read_text()):
+        readme.write_text(in_readme(run, text))
