@@ -82,15 +82,10 @@ static int choose_base(void) {
 }
 
 /* The kernel gives the lowest number that is free: none above hidden_near_ before that one is taken. */
-static void look(void) {
-    if (fcntl(hidden_near_, F_GETFD) < 0) return;
+void hidden_look(void) {
+    if (hidden_near_ == INT_MAX || fcntl(hidden_near_, F_GETFD) < 0) return;
     hidden_near_ = INT_MAX;
     news(NEWS_CROWDED);
-}
-
-void hidden_look(long number, long result) {
-    bool pair = number == SYS_pipe || number == SYS_pipe2 || number == SYS_socketpair;
-    if (result == hidden_near_ || (pair && !result)) look();
 }
 
 void hidden_watch(void) {
@@ -98,7 +93,7 @@ void hidden_watch(void) {
     hidden_near_ = INT_MAX;
     if (getrlimit(RLIMIT_NOFILE, &guest) || guest.rlim_cur <= (rlim_t)base_) return;
     hidden_near_ = base_ > MARGIN ? base_ - MARGIN : base_ / 2;
-    look();
+    hidden_look();
 }
 
 int hidden_add(int *fd) {

@@ -1,7 +1,7 @@
 /* What the engine needs of hidden.c. */
 #pragma once
-#include <limits.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include "private.h"
 
@@ -15,10 +15,11 @@ void hidden_pass(int *from, int *to);
 /* Between them descriptors can be opened though the guest has as many as it may: they get hidden numbers. */
 void hidden_widen(struct rlimit *guest);
 void hidden_narrow(const struct rlimit *guest);
-/* The guest's system call has ended so, and may have given a number that comes near the VMM's: NEWS_CROWDED. */
 extern int hidden_near_; /* a number of the guest's that is near ours, or INT_MAX */
-void hidden_look(long number, long result);
+void hidden_look(void);
+/* The guest's system call has ended so, and may have given a number that comes near the VMM's: NEWS_CROWDED. */
 static inline void hidden_met(long number, long result) {
-    if (__builtin_expect(hidden_near_ != INT_MAX, 0)) hidden_look(number, result);
+    if (__builtin_expect(result == hidden_near_, 0)) hidden_look();
+    if (!result && (number == SYS_pipe || number == SYS_pipe2 || number == SYS_socketpair)) hidden_look();
 }
 static inline bool hidden_is_near(long fd) { return fd >= hidden_near_; } /* whether this one would */

@@ -1,7 +1,7 @@
 /* What a guest's SYSCALL enters: it answers calls inside the guest, without an exit, or leaves (inside.c).
  *
  * One page of code, which each vCPU runs at an address of its own, so that the pages behind are its own: answers (read-only),
- * counts, scratch, and the process's actions of rt_sigaction(2). On PVM it is user code; on plain KVM a kernel's, which ends by
+ * counts, scratch, and the process's actions of rt_sigaction(2) and counts of who waits at futexes (read-only). On PVM it is user code; on plain KVM a kernel's, which ends by
  * SYSRET and touches none of the guest's memory.
  *
  * A signal or a fault may stop a vCPU anywhere in here. The VMM makes a call that was not made of it, or one that is done, by

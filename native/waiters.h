@@ -10,8 +10,8 @@ enum { WAITER_PLACES = GUEST_PAGE / sizeof(uint32_t), FUTEX_WAITV = 449 /* futex
 void waiters_are_at(uint32_t *page);
 /* In a child, where nobody waits. */
 void waiters_forget(void);
-/* Around a host call, of the futex(2) family or not, with host addresses: what begin() has returned is for end(). */
 uint32_t *waiters_of(long number, const long *args);
+/* Around a host call, of the futex(2) family or not, with host addresses: what begin() has returned is for end(). */
 static inline uint32_t *waiters_begin(long number, const long *args) {
     return number == SYS_futex || number >= FUTEX_WAITV ? waiters_of(number, args) : NULL;
 }

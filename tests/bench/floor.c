@@ -1,6 +1,7 @@
 /* What this machine's KVM costs at the least, in nanoseconds: `floor exit` of one exit by OUT and re-entry, `floor call` of one by
  * SYSCALL, whose entry point is that OUT, `floor inside` of a SYSCALL whose entry point goes back at once, without an exit, `floor
- * asked` of one that another CPU has answered before, by a word that both look at (nan: there is one CPU), and `floor fork` of a fork whose child makes a VM and a vCPU, runs to its first exit and ends, until its parent has waited for it. */
+ * asked` of one that another CPU has answered before, by a word that both look at (nan: there is one CPU), and `floor fork` of a fork
+ * whose child makes a VM and a vCPU, runs to its first exit and ends, until its parent has waited for it. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/kvm.h>
