@@ -2,7 +2,10 @@
  *
  * Plain KVM runs the stubs at CPL 0, as a kernel's entry points: SYSCALL and exceptions enter them, OUT leaves the VM, and
  * SYSRET or IRET goes back. PVM runs both privilege levels at CPL 3: the stubs are user pages, SYSCALL keeps CS, and the
- * VMM sets the registers that user code goes on with. One layout serves both; PTE_U and the gates' selectors differ. */
+ * VMM sets the registers that user code goes on with. One layout serves both; PTE_U and the gates' selectors differ.
+ *
+ * An OUT costs PVM 3 us to emulate, which it reads from the guest's memory by its page tables, and so the TSS that allows it. There the
+ * stubs leave by a write to a page, the gate, that the guest's tables have and the host refuses: KVM_RUN ends with EFAULT. */
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -14,15 +17,13 @@
 
 enum { KERNEL_CS = 0x10, USER_DS = 0x2b, USER_CS = 0x33, TSS_SELECTOR = 0x40 };
 
-/* The engine's pages in the guest. */
-#define IDT (OWN_BASE + 0x1000)
-#define STUB (OWN_BASE + 0x2000)
-#define PROBE (OWN_BASE + 0x3000)
-#define VCPU_PAGES (OWN_BASE + 0x10000) /* of each vCPU: TSS and GDT, exception stack */
+#define IDT own_page(OWN_IDT)
+#define STUB own_page(OWN_STUB)
+#define PROBE own_page(OWN_PROBE)
 enum { GDT_AT = 0x800, GDT_ENTRIES = 16, CPU_NUMBER = 15 };
 
 /* The stub page: 16 bytes for each of the 32 exceptions, then the ways back. SYSCALL leads elsewhere (inside.c). */
-enum { ENTRY = 16, VECTORS = 32, SYSRET = ENTRY * VECTORS, IRET = SYSRET + ENTRY };
+enum { ENTRY = 16, VECTORS = 32, SYSRET = ENTRY * VECTORS, IRET = SYSRET + ENTRY, GATE_WRITE = 6 };
 static const uint8_t OUT_CODE[] = {0xe6, STUB_PORT};          /* out %al, $STUB_PORT */
 static const uint8_t SYSRET_CODE[] = {0x48, 0x0f, 0x07};      /* sysretq */
 static const uint8_t IRET_CODE[] = {0x48, 0xcf};              /* iretq */
@@ -80,17 +81,17 @@ static struct kvm_segment segment(uint16_t selector, uint8_t type, bool code) {
         .limit = ~0u, .selector = selector, .type = type, .present = 1, .dpl = 3, .db = !code, .s = 1, .l = code, .g = 1};
 }
 
-static uint64_t own_pages(const struct kvm_vcpu *v) { return VCPU_PAGES + (uint64_t)v->index * 2 * GUEST_PAGE; }
+/* Where exceptions find their stack: its end. */
+static uint64_t stack_top(const struct kvm_vcpu *v) { return vcpu_page(v, VCPU_STACK + 1); }
 
-/* A TSS with the exception stack (IST 1) and an I/O bitmap. PVM's stubs need the bitmap to open their port; it opens no
- * other, and an access to it from elsewhere is told by its address (portio.c). */
-static void fill_tss(uint8_t *tss, uint64_t stack_top) {
+/* A TSS with the exception stack (IST 1) and an I/O bitmap, which forbids all ports: but, as long as it may be PVM's, the stubs'. */
+static void fill_tss(uint8_t *tss, uint64_t stack) {
     enum { IST1 = 0x24, IOMAP_BASE = 0x66, IOMAP = 0x68, IOMAP_BYTES = 8192 / 8 };
-    memcpy(tss + IST1, &stack_top, sizeof stack_top);
+    memcpy(tss + IST1, &stack, sizeof stack);
     uint16_t at = IOMAP;
     memcpy(tss + IOMAP_BASE, &at, sizeof at);
     memset(tss + IOMAP, 0xff, IOMAP_BYTES + 1);
-    if (flavour_ != PLAIN) tss[IOMAP + STUB_PORT / 8] &= (uint8_t) ~(1 << STUB_PORT % 8);
+    if (flavour_ == UNKNOWN) tss[IOMAP + STUB_PORT / 8] &= (uint8_t) ~(1 << STUB_PORT % 8);
 }
 
 static void fill_gdt(uint64_t *gdt) {
@@ -132,15 +133,15 @@ static int made_sregs(const struct kvm_vcpu *v, struct kvm_sregs *s) {
 }
 
 int flavour_vcpu(struct kvm_vcpu *v) {
-    uint64_t tss = own_pages(v), stack_top = tss + 2 * GUEST_PAGE;
+    uint64_t tss = vcpu_page(v, VCPU_TSS);
     if (!v->frame) {
         uint64_t tss_page = pool_page(), stack_page = pool_page();
         if (!tss_page || !stack_page) return -ENOMEM;
         uint64_t user = flavour_ == PLAIN ? 0 : PTE_U;
         int error = pagetable_own(tss, tss_page, user | PTE_NX);
-        if (!error) error = pagetable_own(tss + GUEST_PAGE, stack_page, user | PTE_W | PTE_NX);
+        if (!error) error = pagetable_own(vcpu_page(v, VCPU_STACK), stack_page, user | PTE_W | PTE_NX);
         if (error) return error;
-        fill_tss(pool_address(tss_page), stack_top);
+        fill_tss(pool_address(tss_page), stack_top(v));
         v->gdt = (uint64_t *)((uint8_t *)pool_address(tss_page) + GDT_AT);
         fill_gdt(v->gdt);
         v->frame = (uint64_t *)((uint8_t *)pool_address(stack_page) + GUEST_PAGE) - 5;
@@ -177,14 +178,30 @@ int flavour_again(struct kvm_vcpu *v) {
 
 int flavour_probe_start(struct kvm_vcpu *v) {
     int error = pagetable_own(PROBE, probe_, PTE_U);
-    *v->seen.regs = (struct registers){.rip = PROBE, .rsp = own_pages(v), .rflags = 0x202};
+    *v->seen.regs = (struct registers){.rip = PROBE, .rsp = stack_top(v), .rflags = 0x202};
     return error;
+}
+
+void gate_write(uint8_t *code, uint64_t distance) {
+    const uint8_t store[] = {0x89, 0x05}; /* mov %eax, ...(%rip) */
+    const uint32_t from_end = (uint32_t)distance - GATE_WRITE;
+    memcpy(code, store, sizeof store);
+    memcpy(code + sizeof store, &from_end, sizeof from_end);
+}
+
+/* The stubs of PVM, once it is known to be one. */
+static int leave_by_gate(struct kvm_vcpu *v) {
+    for (unsigned at = 0; at < SYSRET; at += ENTRY)
+        gate_write((uint8_t *)pool_address(stub_) + at, own_page(OWN_GATE) - STUB - at);
+    inside_use_gate();
+    fill_tss((uint8_t *)v->gdt - GDT_AT, stack_top(v));
+    return pagetable_own(own_page(OWN_GATE), POOL_GATE, PTE_U | PTE_W | PTE_NX);
 }
 
 int flavour_settle(struct kvm_vcpu *v) {
     if (v->run->exit_reason != KVM_EXIT_IO || v->run->io.port != STUB_PORT) return -ENOSYS;
     flavour_ = v->run->s.regs.sregs.cs.selector == USER_CS ? PVM : PLAIN;
-    if (flavour_ == PVM) return 0;
+    if (flavour_ == PVM) return leave_by_gate(v);
     fill_gates(KERNEL_CS);
     int error = pagetable_own(IDT, idt_, PTE_NX);
     if (!error) error = pagetable_own(STUB, stub_, 0);
@@ -258,11 +275,19 @@ static enum state at_call(struct kvm_vcpu *v, enum state other) {
     return AT_CALL;
 }
 
+/* KVM may be emulating where PVM can't run code: then it writes to the gate by itself, and its exit is behind that. */
+bool flavour_left(const struct kvm_vcpu *v, int failed) {
+    const struct kvm_run *run = v->run;
+    if (flavour_ != PVM) return !failed && run->exit_reason == KVM_EXIT_IO && run->io.port == STUB_PORT;
+    bool emulated = !failed && run->exit_reason == KVM_EXIT_MMIO && run->mmio.phys_addr == POOL_GATE;
+    uint64_t rip = v->seen.regs->rip - (emulated ? GATE_WRITE : 0), at = rip - STUB;
+    return (emulated || failed == EFAULT) && ((at < SYSRET && !(at % ENTRY)) || rip == inside_exit(v));
+}
+
 enum state flavour_leave(struct kvm_vcpu *v) {
     struct registers *r = v->seen.regs;
     uint64_t at = r->rip - STUB;
-    /* PVM's exits are behind the OUT, plain KVM's on it. */
-    if (at >= SYSRET + 2 * ENTRY || (at < SYSRET && at % ENTRY && at % ENTRY != sizeof OUT_CODE)) return at_call(v, IN_USER);
+    if (at >= SYSRET + 2 * ENTRY || (at < SYSRET && at % ENTRY && at % ENTRY != GATE_WRITE)) return at_call(v, IN_USER);
     if (at >= SYSRET) { /* interrupted on the way back in */
         *r = v->user;
         return IN_USER;
@@ -294,7 +319,7 @@ void flavour_enter(struct kvm_vcpu *v) {
     } else {
         uint64_t frame[5] = {r->rip, USER_CS, r->rflags, r->rsp, USER_DS};
         memcpy(v->frame, frame, sizeof frame);
-        r->rsp = own_pages(v) + 2 * GUEST_PAGE - sizeof frame;
+        r->rsp = stack_top(v) - sizeof frame;
         r->rip = STUB + IRET;
     }
     r->rflags = 2;

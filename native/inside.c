@@ -18,8 +18,6 @@
 
 enum { HWCAP2_FSGSBASE = 2 }; /* asm/hwcap2.h */
 
-#define INSIDE (OWN_BASE + 0x2000000) /* INSIDE_PAGES of each vCPU */
-
 _Static_assert(INSIDE_PORT == STUB_PORT && INSIDE_SIGACTION == SYS_rt_sigaction && INSIDE_SIGPROCMASK == SYS_rt_sigprocmask &&
                    INSIDE_FUTEX == SYS_futex && INSIDE_SET_ROBUST_LIST == SYS_set_robust_list && INSIDE_BRK == SYS_brk &&
                    INSIDE_ARCH_PRCTL == SYS_arch_prctl && INSIDE_GETTID == SYS_gettid &&
@@ -44,7 +42,14 @@ int inside_prepare(void) {
 
 void *inside_actions(void) { return pool_address(actions_); }
 
-uint64_t inside_entry(const struct kvm_vcpu *v) { return INSIDE + (uint64_t)v->index * INSIDE_PAGES * GUEST_PAGE; }
+uint64_t inside_entry(const struct kvm_vcpu *v) { return vcpu_page(v, VCPU_INSIDE); }
+
+uint64_t inside_exit(const struct kvm_vcpu *v) { return inside_entry(v) + (uint64_t)(inside_leave_guest - inside_code); }
+
+void inside_use_gate(void) {
+    uint64_t at = (uint64_t)(inside_leave_guest - inside_code);
+    gate_write((uint8_t *)pool_address(code_) + at, INSIDE_GATE - at);
+}
 
 int inside_vcpu(struct kvm_vcpu *v, bool kernel) {
     uint64_t user = kernel ? 0 : PTE_U, at = inside_entry(v);
@@ -59,6 +64,7 @@ int inside_vcpu(struct kvm_vcpu *v, bool kernel) {
     if (!error) error = pagetable_own(at + INSIDE_SCRATCH, v->inside + 2 * GUEST_PAGE, user | PTE_W | PTE_NX);
     if (!error) error = pagetable_own(at + INSIDE_ACTIONS, actions_, user | PTE_W | PTE_NX);
     if (!error) error = pagetable_own(at + INSIDE_WAITERS, waiters_, user | PTE_NX);
+    if (!error) error = pagetable_own(at + INSIDE_GATE, POOL_GATE, user | PTE_W | PTE_NX);
     ((uint64_t *)pool_address(v->inside))[INSIDE_KERNEL] = kernel;
     v->seen.robust_list = &inside_scratch(v)[INSIDE_ROBUST_LIST / 8];
     v->seen.clear_child_tid = &inside_scratch(v)[INSIDE_CLEAR_TID / 8];

@@ -7,7 +7,7 @@
 #define INSIDE_SCRATCH 0x3000
 #define INSIDE_ACTIONS 0x4000
 #define INSIDE_WAITERS 0x5000 /* of waiters.c, read-only */
-#define INSIDE_PAGES 8
+#define INSIDE_GATE 0x6000    /* to write there leaves the VM (flavour.c) */
 
 /* Entries of 8 bytes: of a call by its number, the result plus one; of brk(2) that of brk(0) plus one;
  * of the others for which there is code 1: to be done inside; bit INSIDE_BRIEF alone: to be asked of the helper. 0: leave. */
@@ -60,6 +60,8 @@ int inside_prepare(void);
 /* Makes a vCPU's own, or maps them anew: user pages, or a kernel's. */
 int inside_vcpu(struct kvm_vcpu *, bool kernel);
 uint64_t inside_entry(const struct kvm_vcpu *); /* where SYSCALL leads to */
+uint64_t inside_exit(const struct kvm_vcpu *);  /* where it leaves the VM */
+void inside_use_gate(void);                     /* by the gate from now on, not by OUT */
 /* Before a run. */
 void inside_enter(struct kvm_vcpu *);
 /* After an exit. If the vCPU was at a call there, its registers become those of user code: before the call that is to be served

@@ -342,5 +342,6 @@ kernel:
 
 label leave_guest
     out %al, $INSIDE_PORT
+    .skip 4, 0xcc /* room for inside_use_gate() */
 label end
     .section .note.GNU-stack, "", @progbits

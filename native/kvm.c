@@ -330,16 +330,16 @@ static int run(struct vcpu *seen) {
     if (*signal_caught()) return EXIT_SIGNAL;
     enter(v);
     int failed = kvm_ioctl(&v->fd, KVM_RUN, NULL) ? errno : 0;
+    bool left = flavour_left(v, failed);
     int exit = leave(v, &state);
     sigmask_leave(v, failed == EINTR);
-    if (!failed) {
-        if (v->run->exit_reason != KVM_EXIT_IO) return unexpected(v);
-        if (state == IN_USER) return portio_refuse(v);
+    if (left) {
         if (exit != EXIT_SYSCALL) return exit;
         exitless_called(v);
         sigmask_called(v);
         return exit;
     }
+    if (!failed) return unexpected(v);
     if (failed == EAGAIN) start_thread_above_limit(v);
     if (failed == EINTR && state == IN_USER && flavour_trapped(v)) return EXIT_FAULT;
     if (failed == EINTR || failed == EAGAIN) return exit;

@@ -25,6 +25,14 @@ struct kvm_vcpu {
     uint64_t *frame;     /* where exceptions push rip, cs, rflags, rsp, ss, and the error code before them */
 };
 
+/* The engine's pages in the guest: those that all vCPUs share, and then 16 of each vCPU. */
+enum { OWN_IDT = 1, OWN_STUB, OWN_PROBE, OWN_TRAMPOLINE, OWN_GATE };
+enum { VCPU_INSIDE, VCPU_TSS = 8, VCPU_STACK /* for exceptions */, VCPU_SCRATCH, VCPU_PAGES = 16 };
+static inline uint64_t own_page(unsigned page) { return OWN_BASE + (uint64_t)page * GUEST_PAGE; }
+static inline uint64_t vcpu_page(const struct kvm_vcpu *v, unsigned page) {
+    return own_page(((unsigned)v->index + 1) * VCPU_PAGES + page);
+}
+
 int vm_fd(void);
 /* ioctl(2) on a descriptor of the VMM's, which another thread may be moving (hidden.c). */
 int kvm_ioctl(const int *fd, unsigned long request, void *argument);
@@ -61,17 +69,16 @@ int flavour_again(struct kvm_vcpu *);
 int flavour_probe_start(struct kvm_vcpu *);
 /* After the probe's first exit: settles the flavour. */
 int flavour_settle(struct kvm_vcpu *);
+/* Writes code that leaves the VM by the gate, which is `distance` bytes behind it. */
+void gate_write(uint8_t *code, uint64_t distance);
 const char *flavour_name(void);
 bool flavour_obeys_cpuid(void); /* whether KVM_SET_CPUID2 and XCR0 have their effect */
 bool flavour_dear_calls(void);  /* whether KVM's calls cost as much as an exit */
+/* After a run that has ended with `failed`, an errno or 0: whether the engine's own code has left the VM. */
+bool flavour_left(const struct kvm_vcpu *, int failed);
 /* After any exit: where the guest was; its registers become those that its user code had. */
 enum state flavour_leave(struct kvm_vcpu *);
 /* After a run that a signal ended in user code: whether it has met a trap, which is then the vCPU's exception. */
 bool flavour_trapped(struct kvm_vcpu *);
 /* Before the next run: the registers go where this flavour takes them from. */
 void flavour_enter(struct kvm_vcpu *);
-
-/* ---- portio.c ---- */
-
-/* After an exit by user code's own access to STUB_PORT: EXIT_FAULT, with the registers as before it. */
-int portio_refuse(struct kvm_vcpu *);

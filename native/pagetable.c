@@ -9,7 +9,7 @@
 #define LARGE (2ull << 20)
 
 static uint8_t *pool_;
-static uint64_t pool_used_ = GUEST_PAGE; /* page 0 is never given out: 0 means "none" */
+static uint64_t pool_used_ = GUEST_PAGE; /* page 0 is never given out: 0 means "none", and is the gate */
 static uint64_t pool_shown_;             /* how much of it has memslots */
 static uint64_t root_;
 
@@ -20,7 +20,7 @@ void *pool_address(uint64_t gpa) { return pool_ + gpa; }
 uint64_t pool_page(void) {
     if (!pool_) {
         void *at = mmap(NULL, POOL_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (at == MAP_FAILED) return 0;
+        if (at == MAP_FAILED || mprotect((uint8_t *)at + POOL_GATE, GUEST_PAGE, PROT_NONE)) return 0;
         pool_ = at;
     }
     if (pool_used_ == pool_shown_ || !pool_shown_) {

@@ -9,6 +9,8 @@ enum { PTE_ALIAS = 0x200 }; /* to the CPU nothing; to us: of memory that is not 
 
 /* Tables and the engine's own pages live in one pool, guest-physical addresses [0, POOL_MAX). */
 #define POOL_MAX (2ull << 30)
+/* One of its pages, which the host refuses to a CPU. */
+#define POOL_GATE 0
 
 /* A zeroed page of the pool: its guest-physical address, or 0 without memory. */
 uint64_t pool_page(void);

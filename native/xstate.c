@@ -10,8 +10,7 @@
 #include "kvm.h"
 #include "pagetable.h"
 
-#define TRAMPOLINE (OWN_BASE + 0x4000)
-#define SCRATCH (OWN_BASE + 0x1000000) /* a page of each vCPU */
+#define TRAMPOLINE own_page(OWN_TRAMPOLINE)
 
 enum { XSAVE_LEGACY = XSAVE_HEADER + XSAVE_HEADER_SIZE, KVM_XSAVE = 4096, USER_CS = 0x33, USER_DS = 0x2b };
 enum { AREA_AT = 1024 }; /* in scratch: a state to be loaded */
@@ -45,7 +44,7 @@ int xstate_vcpu(struct kvm_vcpu *v) {
     if (v->scratch) return 0;
     if (!page) return -ENOMEM;
     v->scratch = pool_address(page);
-    return pagetable_own(SCRATCH + (uint64_t)v->index * GUEST_PAGE, page, PTE_U | PTE_W | PTE_NX);
+    return pagetable_own(vcpu_page(v, VCPU_SCRATCH), page, PTE_U | PTE_W | PTE_NX);
 }
 
 /* ---- by KVM's calls ---- */
@@ -72,9 +71,7 @@ static int set(struct kvm_vcpu *v, const void *area, size_t size) {
     return error;
 }
 
-static uint64_t scratch_at(const struct kvm_vcpu *v, uint64_t offset) {
-    return SCRATCH + (uint64_t)v->index * GUEST_PAGE + offset;
-}
+static uint64_t scratch_at(const struct kvm_vcpu *v, uint64_t offset) { return vcpu_page(v, VCPU_SCRATCH) + offset; }
 
 /* Loads now what was to be loaded on the way in. */
 static int load_now(struct kvm_vcpu *v) {
