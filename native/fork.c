@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fast.h"
+#include "own_memory.h"
 #include "threads.h"
 
 static bool may_fork_;
@@ -29,6 +30,7 @@ static bool fork_(struct vcpu *cpu, const struct clone_request *q) {
     if (!may_fork_ || q->flags & ~known || (q->flags & CLONE_VM && !awaited) || *signal_caught()) return false;
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof mask);
     if (*signal_caught()) return false; /* which has blocked them already, until it is delivered */
+    own_memory_before_fork();
     long result = awaited ? vfork_connect(q->flags & CLONE_VM) : 0;
     if (!result) result = host_fork(cpu, q);
     if (!result) {
