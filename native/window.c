@@ -20,8 +20,12 @@
 
 enum { GIB = 1 << 30 };
 #define GUARD (4ull * GIB)
-/* From here on anonymous memory gets 2 MiB entries. Below, splitting them at a partial munmap costs more than they gain. */
+/* Anonymous memory gets 2 MiB entries from this size on, and where it is a multiple of theirs. Else splitting them at a partial munmap
+ * costs more than they gain. */
 #define HUGE_MIN (8ull << 20)
+#define HUGE_PAGE (2ull << 20)
+/* Memory that is filled when it is mapped: a page of it costs a third of what a fault of the guest's does (docs/performance.md). */
+enum { FILLED_HEAP = 256 << 10, FILLED_MAPPING = 32 << 10 };
 
 uint64_t window_base_, window_size_;
 static uint64_t reserved_;
@@ -121,8 +125,18 @@ int window_populate(uint64_t gva, uint64_t length, int prot, int huge) {
     return engine_raise(gva, length, prot, huge);
 }
 
+/* Whether it will be written soon, all of it: small mappings, and what a heap that has been used up grows by. */
+static bool is_written_soon(uint64_t gva, uint64_t length, int prot, int flags) {
+    const struct book *b = memory_book();
+    const int none = MAP_TYPE & ~MAP_PRIVATE, others = MAP_NORESERVE | MAP_STACK | MAP_GROWSDOWN | MAP_HUGETLB;
+    if (!(flags & MAP_ANONYMOUS) || flags & (none | others) || !(prot & PROT_WRITE) || !b) return false;
+    bool grows = b->brk_end > b->brk_start && gva == page_up(b->brk_end);
+    return length <= (grows ? FILLED_HEAP : FILLED_MAPPING);
+}
+
 int window_map(uint64_t gva, uint64_t length, int prot, int flags, int fd, int64_t offset, uint64_t present) {
     if (!inside(gva, length) || present > length) return -EINVAL;
+    if (is_written_soon(gva, length, prot, flags)) flags |= MAP_POPULATE;
     flags &= ~(MAP_FIXED_NOREPLACE | MAP_GROWSDOWN | MAP_32BIT);
     engine_lower(gva, length, PROT_NONE);
     robust_make_room();
@@ -131,7 +145,8 @@ int window_map(uint64_t gva, uint64_t length, int prot, int flags, int fd, int64
     if (error) return error;
     bool shared = (flags & MAP_TYPE) != MAP_PRIVATE && prot & PROT_WRITE;
     if (shared && (flags & MAP_ANONYMOUS || is_file(fd))) robust_share(gva, length);
-    bool huge = (flags & MAP_ANONYMOUS) && !(flags & (MAP_SHARED | MAP_HUGETLB | MAP_STACK)) && length >= HUGE_MIN;
+    bool huge = (flags & MAP_ANONYMOUS) && !(flags & (MAP_SHARED | MAP_HUGETLB | MAP_STACK)) &&
+                (length >= HUGE_MIN || !(length % HUGE_PAGE));
     if (huge) madvise((void *)(window_base_ + gva), length, MADV_HUGEPAGE);
     return present && prot != PROT_NONE ? engine_raise(gva, present, prot, huge) : 0;
 }
