@@ -376,6 +376,16 @@ static void forget(struct kvm_vcpu *kept) {
     vcpus_ = kept;
 }
 
+/* Copies pages that the guest writes at once. Where KVM finds that a page is still shared with the parent, it is entered three times: for
+ * a look, for the copy, and for the page that has come of it. */
+static void make_own(const struct kvm_vcpu *v) {
+    const uint64_t stack = (saved_.regs.rsp & -(uint64_t)GUEST_PAGE) - GUEST_PAGE,
+                   thread = v->seen.fs_base & -(uint64_t)GUEST_PAGE;
+    inside_touch(v);
+    if (stack < WINDOW_MAX) madvise((void *)host_address(stack), 2 * GUEST_PAGE, MADV_POPULATE_WRITE);
+    if (thread < WINDOW_MAX) madvise((void *)host_address(thread), GUEST_PAGE, MADV_POPULATE_WRITE);
+}
+
 /* A VM and vCPU with the state that fork_prepare() has saved. */
 static int make_anew(struct kvm_vcpu *v) {
     struct vcpu *cpu = &v->seen;
@@ -388,6 +398,7 @@ static int make_anew(struct kvm_vcpu *v) {
     if (error) return error;
     inside_forget(cpu);
     if (fast_inside(SYS_gettid)) inside_learn(cpu, SYS_gettid, gettid());
+    make_own(v);
     *cpu->regs = saved_.regs;
     return xstate_set(cpu, saved_.xstate, xstate_size());
 }

@@ -32,13 +32,13 @@ static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
 /* ---- Address space layout randomization ---- */
 
 uint64_t aslr_pages(int what, uint64_t count) {
-    enum { NEAR = (16 << 20) / GUEST_PAGE };
+    enum { NEAR = (2 << 20) / GUEST_PAGE };
     static uint64_t far[ASLR_KINDS];
     static bool drawn[ASLR_KINDS];
     uint64_t fresh;
     if (getrandom(&fresh, sizeof fresh, 0) != sizeof fresh) return 0;
     fresh %= count;
-    if (!drawn[what]) far[what] = fresh / NEAR;
+    if (!drawn[what] && what != ASLR_HEAP) far[what] = fresh / NEAR; /* a heap lies beside its image: one memslot less */
     drawn[what] = true;
     return far[what] * NEAR + fresh % NEAR;
 }

@@ -13,7 +13,7 @@ static uint64_t pool_used_ = GUEST_PAGE; /* page 0 is never given out: 0 means "
 static uint64_t pool_shown_;             /* how much of it has memslots */
 static uint64_t root_;
 
-enum { POOL_STEP = 16 << 20 };
+enum { POOL_FIRST = 2 << 20, POOL_STEP = 16 << 20 };
 
 void *pool_address(uint64_t gpa) { return pool_ + gpa; }
 
@@ -24,8 +24,9 @@ uint64_t pool_page(void) {
         pool_ = at;
     }
     if (pool_used_ == pool_shown_ || !pool_shown_) {
-        if (pool_shown_ == POOL_MAX || slot_add(pool_shown_, pool_ + pool_shown_, POOL_STEP)) return 0;
-        pool_shown_ += POOL_STEP;
+        uint64_t step = pool_shown_ ? POOL_STEP : POOL_FIRST;
+        if (pool_shown_ + step > POOL_MAX || slot_add(pool_shown_, pool_ + pool_shown_, step)) return 0;
+        pool_shown_ += step;
     }
     uint64_t gpa = pool_used_;
     pool_used_ += GUEST_PAGE;

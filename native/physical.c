@@ -8,13 +8,17 @@
 #include "engine.h"
 #include "pagetable.h"
 
-/* The window is shown to the VM by chunks, in the order of their first use: a CPU has fewer guest-physical addresses (39
- * bits on a laptop) than a guest has virtual ones. Neighbours that are first used together share a memslot: making one
- * costs 25 us up to a chunk's size, and 0.5 us for each MiB more. */
+/* The window has guest-physical addresses by chunks, in the order of their first use: a CPU has fewer of them (39 bits on a laptop) than a
+ * guest has virtual ones. What a VM is shown of a chunk, by memslots, are parts: a slot costs 15 us for 2 MiB, 30 for 16 and 0.5 for each
+ * MiB more, and each fork's child makes all of them anew. So first they are what is used, a slot for neighbours that are first used
+ * together; when a chunk needs more, all that it has on that side; and in a forked child, what has been used since the last execve. */
 #define CHUNK (16ull << 20)
+#define PART (2ull << 20)
 #define SLOT_MAX (1ull << 30)
 #define FIRST_CHUNK (4ull << 30)
+enum { PARTS = CHUNK / PART };
 
+/* Guest-physical addresses of its own, beside the window's chunks: tables and the engine's pages, the host's vDSO data. */
 struct slot {
     uint64_t gpa, size;
     void *host;
@@ -22,11 +26,28 @@ struct slot {
 
 static struct slot *slots_;
 static unsigned slot_count_, slot_room_;
-static uint32_t *chunk_of_; /* by gva / CHUNK: number of the chunk's place, from 1 on */
-static uint64_t chunks_;
+
+/* A chunk's place in guest-physical memory. */
+struct place {
+    uint64_t chunk;      /* gva / CHUNK; NO_CHUNK: a slot's */
+    uint8_t shown, used; /* parts: in this VM; by the program */
+};
+
+#define NO_CHUNK UINT64_MAX
+
+static struct place *places_;
+static uint64_t place_count_, place_room_;
+static uint32_t *place_of_; /* by gva / CHUNK: number of the chunk's place, from 1 on */
+static unsigned shown_;     /* memslots of this VM */
 static uint64_t gpa_limit_;
 
 void physical_limit(uint64_t limit) { gpa_limit_ = limit; }
+
+static int show(uint64_t gpa, void *host, uint64_t size) {
+    int error = engine_->show(shown_, gpa, host, size);
+    if (!error) shown_++;
+    return error;
+}
 
 int slot_add(uint64_t gpa, void *host, uint64_t size) {
     if (slot_count_ == slot_room_) {
@@ -35,47 +56,99 @@ int slot_add(uint64_t gpa, void *host, uint64_t size) {
         if (!more) return -ENOMEM;
         slots_ = more, slot_room_ = room;
     }
-    slots_[slot_count_] = (struct slot){gpa, size, host};
-    int error = engine_->show(slot_count_, gpa, host, size);
-    if (!error) slot_count_++;
+    int error = show(gpa, host, size);
+    if (!error) slots_[slot_count_++] = (struct slot){gpa, size, host};
+    return error;
+}
+
+static uint64_t gpa_of(uint64_t place) { return FIRST_CHUNK + place * CHUNK; }
+
+/* Shows parts [from, to) of the chunk at `place` and of those that follow it there and in the window, by one memslot. */
+static int show_parts(uint64_t place, uint64_t from, uint64_t to) {
+    uint64_t host = window_base_ + places_[place].chunk * CHUNK;
+    int error = show(gpa_of(place) + from * PART, (void *)(host + from * PART), (to - from) * PART);
+    for (; !error && from < to; from++) places_[place + from / PARTS].shown |= (uint8_t)(1 << from % PARTS);
+    return error;
+}
+
+/* The parts used of the chunks that lie together from `place` on: shown by a memslot for each run of them. */
+static int show_used(uint64_t place, uint64_t count) {
+    int error = 0;
+    for (uint64_t part = 0, end = count * PARTS, next; part < end && !error; part = next) {
+        next = part;
+        while (next < end && places_[place + next / PARTS].used >> next % PARTS & 1) next++;
+        if (next > part)
+            error = show_parts(place, part, next);
+        else
+            next++;
+    }
     return error;
 }
 
 int slots_show(void) {
     int error = 0;
-    for (unsigned i = 0; i < slot_count_ && !error; i++)
-        error = engine_->show(i, slots_[i].gpa, slots_[i].host, slots_[i].size);
+    shown_ = 0;
+    for (unsigned i = 0; i < slot_count_ && !error; i++) error = show(slots_[i].gpa, slots_[i].host, slots_[i].size);
+    for (uint64_t place = 0, count; place < place_count_ && !error; place += count) {
+        for (count = 0; !count || (place + count < place_count_ && count < SLOT_MAX / CHUNK &&
+                                   places_[place + count].chunk == places_[place].chunk + count);
+             count++)
+            places_[place + count].shown = 0;
+        if (places_[place].chunk != NO_CHUNK) error = show_used(place, count);
+    }
     return error;
 }
 
-/* Gives a memslot to the chunks from gva's on that have none and lie before `end`. */
-static int show_chunks(uint64_t gva, uint64_t end) {
-    uint64_t first = gva / CHUNK, count = 0, gpa = FIRST_CHUNK + chunks_ * CHUNK;
-    do {
-        chunk_of_[first + count] = (uint32_t)(chunks_ + count + 1);
-        count++;
-    } while ((first + count) * CHUNK < end && count < SLOT_MAX / CHUNK && !chunk_of_[first + count]);
-    int error =
-        gpa + count * CHUNK > gpa_limit_ ? -ENOMEM : slot_add(gpa, (void *)(window_base_ + first * CHUNK), count * CHUNK);
-    if (error) {
-        memset(chunk_of_ + first, 0, count * sizeof *chunk_of_);
-        return error;
+/* Room in guest-physical memory for `chunk` (or NO_CHUNK). */
+static int add_place(uint64_t chunk) {
+    if (gpa_of(place_count_ + 1) > gpa_limit_) return -ENOMEM;
+    if (place_count_ == place_room_) {
+        uint64_t room = place_room_ ? 2 * place_room_ : 64;
+        struct place *more = realloc(places_, room * sizeof *places_);
+        if (!more) return -ENOMEM;
+        places_ = more, place_room_ = room;
     }
-    chunks_ += count;
+    places_[place_count_++] = (struct place){.chunk = chunk};
+    if (chunk != NO_CHUNK) place_of_[chunk] = (uint32_t)place_count_;
     return 0;
 }
 
-/* The guest-physical address of gva's chunk, which the VM can see from now on; [gva, end) is to be used. 0: none left. */
-static uint64_t chunk_gpa(uint64_t gva, uint64_t end) {
-    if (!chunk_of_) {
-        void *at = mmap(NULL, WINDOW_MAX / CHUNK * sizeof *chunk_of_, PROT_READ | PROT_WRITE,
+/* Of the chunk at `place` the side of what is shown on which `part` lies. */
+static int show_side(uint64_t place, unsigned part) {
+    const uint8_t shown = places_[place].shown;
+    unsigned from = part, to = part;
+    while (from && !(shown >> (from - 1) & 1)) from--;
+    while (to < PARTS && !(shown >> to & 1)) to++;
+    return show_parts(place, from, to);
+}
+
+/* Gives places to the chunks from gva's on that have none and lie before `end`, and shows of them what is to be used. */
+static int show_first(uint64_t gva, uint64_t end) {
+    uint64_t first = gva / CHUNK, place = place_count_, count = 0;
+    do {
+        int error = add_place(first + count);
+        if (error) return error;
+        count++;
+    } while ((first + count) * CHUNK < end && count < SLOT_MAX / CHUNK && !place_of_[first + count]);
+    uint64_t last = ((end < (first + count) * CHUNK ? end : (first + count) * CHUNK) - 1) / PART;
+    return show_parts(place, gva / PART - first * PARTS, last + 1 - first * PARTS);
+}
+
+/* The guest-physical address of gva's chunk, of which the VM can see [gva, next) from now on; [gva, end) is to be used. 0: no room. */
+static uint64_t chunk_gpa(uint64_t gva, uint64_t next, uint64_t end) {
+    if (!place_of_) {
+        void *at = mmap(NULL, WINDOW_MAX / CHUNK * sizeof *place_of_, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (at == MAP_FAILED) return 0;
-        chunk_of_ = at;
+        place_of_ = at;
     }
-    uint32_t *place = &chunk_of_[gva / CHUNK];
-    if (!*place && show_chunks(gva, end)) return 0;
-    return FIRST_CHUNK + (*place - 1) * CHUNK;
+    if (!place_of_[gva / CHUNK] && show_first(gva, end)) return 0;
+    uint64_t place = place_of_[gva / CHUNK] - 1;
+    for (uint64_t part = gva % CHUNK / PART; part <= (next - 1) % CHUNK / PART; part++) {
+        if (!(places_[place].shown >> part & 1) && show_side(place, (unsigned)part)) return 0;
+        places_[place].used |= (uint8_t)(1 << part);
+    }
+    return gpa_of(place);
 }
 
 /* ---- what window.c tells ---- */
@@ -98,7 +171,7 @@ int engine_raise(uint64_t gva, uint64_t length, int prot, bool huge) {
     int error = 0;
     for (uint64_t end = gva + length, next; engine_ && gva < end && !error; gva = next) {
         next = (gva | (CHUNK - 1)) + 1 < end ? (gva | (CHUNK - 1)) + 1 : end;
-        uint64_t gpa = chunk_gpa(gva, end);
+        uint64_t gpa = chunk_gpa(gva, next, end);
         if (!gpa) return -ENOMEM;
         error = pagetable_map(gva, gpa + gva % CHUNK, next - gva, bits_of(prot), huge, &change);
     }
@@ -114,9 +187,9 @@ static const struct slot *slot_around(const void *host, uint64_t length) {
         uint64_t at = (uint64_t)slots_[i].host;
         if (at <= from && from + length <= at + slots_[i].size) return &slots_[i];
     }
-    uint64_t size = from + length - start <= WIDTH ? WIDTH : 2 * WIDTH, gpa = FIRST_CHUNK + chunks_ * CHUNK;
-    if (size < from + length - start || gpa + CHUNK > gpa_limit_ || slot_add(gpa, (void *)start, size)) return NULL;
-    chunks_++;
+    uint64_t size = from + length - start <= WIDTH ? WIDTH : 2 * WIDTH;
+    if (size < from + length - start || add_place(NO_CHUNK) || slot_add(gpa_of(place_count_ - 1), (void *)start, size))
+        return NULL;
     return &slots_[slot_count_ - 1];
 }
 
@@ -132,6 +205,7 @@ int engine_alias(uint64_t gva, const void *host, uint64_t length) {
 void engine_clear(void) {
     if (!engine_) return;
     struct table_change change = {0};
+    for (uint64_t place = 0; place < place_count_; place++) places_[place].used = 0;
     pagetable_clear(&change);
     if (change.flush) engine_->flush();
     if (engine_->lowered) engine_->lowered(change.code);

@@ -1,6 +1,6 @@
 """Address space layout randomization: how far from their places the parts of an address space are put.
 
-The far part of each distance is drawn once for a whole tree of processes, the near part (within 16 MiB) at every execve. So an
+The far part of each distance is drawn once for a whole tree of processes, the near part (within 2 MiB) at every execve. So an
 exec'd program finds the memslots of the one before it, which are what the engine takes longest to change; an attacker outside
 of the tree faces all of Linux's randomness.
 """
