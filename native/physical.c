@@ -85,16 +85,23 @@ static int show_used(uint64_t place, uint64_t count) {
     return error;
 }
 
+/* How many chunks lie together from `place` on, in guest-physical memory and in the window; at most as many as one memslot may hold. */
+static uint64_t together(uint64_t place) {
+    uint64_t count = 1;
+    if (places_[place].chunk == NO_CHUNK) return count;
+    while (place + count < place_count_ && count < SLOT_MAX / CHUNK && places_[place + count].chunk == places_[place].chunk + count)
+        count++;
+    return count;
+}
+
 int slots_show(void) {
     int error = 0;
     shown_ = 0;
+    for (uint64_t place = 0; place < place_count_; place++) places_[place].shown = 0;
     for (unsigned i = 0; i < slot_count_ && !error; i++) error = show(slots_[i].gpa, slots_[i].host, slots_[i].size);
     for (uint64_t place = 0, count; place < place_count_ && !error; place += count) {
-        for (count = 0; !count || (place + count < place_count_ && count < SLOT_MAX / CHUNK &&
-                                   places_[place + count].chunk == places_[place].chunk + count);
-             count++)
-            places_[place + count].shown = 0;
-        if (places_[place].chunk != NO_CHUNK) error = show_used(place, count);
+        count = together(place);
+        error = show_used(place, count);
     }
     return error;
 }
