@@ -31,7 +31,7 @@
 static const uint64_t CLOSE = 300000, /* between exits */
     LOOKS = 300000,                   /* for the next call */
     PAUSE_LEAST = 500000, PAUSE_MOST = 6000000000;
-enum { MANY = 32, PAYS = 64, STACK = 64 << 10, PATH_PART = 256, ATOMIC_WRITE = 4096 };
+enum { BETWEEN = 16 /* looks: what else there is to see */, MANY = 32, PAYS = 64, STACK = 64 << 10, PATH_PART = 256, ATOMIC_WRITE = 4096 };
 
 /* How a call is kept from waiting. */
 enum { NEVER_WAITS = 1, READS, WRITES, OPENS, CLOSES, LISTS };
@@ -240,13 +240,13 @@ static long serve(unsigned number, const uint64_t *arguments) {
 
 static bool answer(struct desk *d) {
     long result = LEFT;
-    SET(helper_.busy, 1);
+    __atomic_store_n(&helper_.busy, 1, __ATOMIC_RELAXED); /* seen by who sees what follows */
     if (replace(&d->state, EXITLESS_ASKED, EXITLESS_TAKEN)) {
         uint64_t arguments[ARGUMENTS];
         memcpy(arguments, d->arguments, sizeof arguments);
         result = serve((unsigned)GET(d->number), arguments);
         if (result != LEFT) d->result = (uint64_t)result;
-        SET(d->state, result == LEFT ? EXITLESS_LEFT : EXITLESS_DONE);
+        __atomic_store_n(&d->state, result == LEFT ? EXITLESS_LEFT : EXITLESS_DONE, __ATOMIC_RELEASE);
     }
     SET(helper_.busy, 0);
     if (GET(helper_.awaited)) wake(&helper_.busy);
@@ -298,10 +298,8 @@ static void look(struct desk *d) {
     bool alone = true;
     SET(d->awake, 1);
     while (alone && GET(d->awake) && !GET(helper_.ends) && __rdtsc() - since < LOOKS && 4 * left <= served + MANY) {
-        if (GET(d->state) != EXITLESS_ASKED) {
-            _mm_pause();
-            continue;
-        }
+        for (int looks = 0; looks < BETWEEN && GET(d->state) != EXITLESS_ASKED; looks++) _mm_pause();
+        if (GET(d->state) != EXITLESS_ASKED) continue;
         *(answer(d) ? &served : &left) += 1;
         if (!(served % MANY)) alone = has_room(&displaced);
         since = __rdtsc();

@@ -1,7 +1,8 @@
 /* What this machine's KVM costs at the least, in nanoseconds: `floor exit` of one exit by OUT and re-entry, `floor call` of one by
- * SYSCALL, whose entry point is that OUT (on PVM a write to a page that the host refuses, which is cheaper), `floor inside` of a SYSCALL whose entry point goes back at once, without an exit, `floor
- * asked` of one that another CPU has answered before, by a word that both look at (nan: there is one CPU), and `floor fork` of a fork
- * whose child makes a VM and a vCPU, runs to its first exit and ends, until its parent has waited for it. */
+ * SYSCALL, whose entry point is that OUT (on PVM a write to a page that the host refuses, which is cheaper), `floor inside` of a SYSCALL
+ * whose entry point goes back at once, without an exit, `floor asked` of one for which another CPU makes a host call (getppid(2)), by a
+ * word that both look at (nan: there is one CPU), and `floor fork` of a fork whose child makes a VM and a vCPU, runs to its first exit
+ * and ends, until its parent has waited for it. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -128,7 +130,10 @@ static void enter_inside(bool asks, bool user) {
 static void *answers(void *unused) {
     _Atomic uint32_t *word = (_Atomic uint32_t *)(memory + WORD);
     for (;;)
-        if (atomic_load(word) == 1) atomic_store(word, 2);
+        if (atomic_load(word) == 1) {
+            syscall(SYS_getppid);
+            atomic_store(word, 2);
+        }
     return unused;
 }
 

@@ -91,8 +91,8 @@ def floors(run: Run) -> str:
     exit, call, inside, asked, fork = (in_unit(floor[what]) for what in ("exit", "call", "inside", "asked", "fork"))
     text = (
         f"This KVM's floors, by a C program (`tests/bench/floor.c`): an exit by OUT {exit}; one by SYSCALL, as each call's is, "
-        f"{call}; a SYSCALL that goes back at once, without an exit, {inside}, and one that another CPU has answered "
-        f"before, {asked}; a fork whose child makes a VM, and its end, {fork}."
+        f"{call}; a SYSCALL that goes back at once, without an exit, {inside}, and one for which another CPU makes the host's "
+        f"call, {asked}; a fork whose child makes a VM, and its end, {fork}."
     )
     if over := run["over_floor"]:
         c, python = (over[name] / 1000 for name in ("by exits", "no-fast"))
@@ -103,7 +103,7 @@ def floors(run: Run) -> str:
     if row := medians.get("getpid"):
         text += f" getpid, inside, takes {100 * (row['noahpy'] / floor['inside'] - 1):.0f} % more than its floor."
     if row := medians.get("getppid"):
-        text += f" getppid, which another CPU answers, takes {100 * (row['noahpy'] / floor['asked'] - 1):.0f} % more than that."
+        text += f" getppid, for which another CPU makes it, takes {100 * (row['noahpy'] / floor['asked'] - 1):.0f} % more than that."
     if "thread create+join" in medians:
         text += f" A thread's start and join is {THREAD_EXITS} exits, {in_unit(THREAD_EXITS * floor['call'])}."
     if row := medians.get("shell: 100 forks"):
