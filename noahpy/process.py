@@ -271,8 +271,6 @@ class Process:
         """Make what is made at its first use and what children use: they would all make it for themselves."""
         from linux_abi import credentials  # noqa: F401
 
-        for name in dir(lib):
-            getattr(lib, name)
         for struct in (CapData, CapHeader, CloneArgs):
             _ = struct.size
         for name in ("capget", "prctl", "setresgid", "setresuid"):
