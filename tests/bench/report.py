@@ -103,7 +103,8 @@ def floors(run: Run) -> str:
     if row := medians.get("getpid"):
         text += f" getpid, inside, takes {100 * (row['noahpy'] / floor['inside'] - 1):.0f} % more than its floor."
     if row := medians.get("getppid"):
-        text += f" getppid, for which another CPU makes it, takes {100 * (row['noahpy'] / floor['asked'] - 1):.0f} % more than that."
+        more = 100 * (row["noahpy"] / floor["asked"] - 1)
+        text += f" getppid, which another CPU makes, takes {abs(more):.0f} % {'more' if more >= 0 else 'less'} than that."
     if "thread create+join" in medians:
         text += f" A thread's start and join is {THREAD_EXITS} exits, {in_unit(THREAD_EXITS * floor['call'])}."
     if row := medians.get("shell: 100 forks"):

@@ -1,4 +1,4 @@
-"""Programs that lie at other places than the one before them, and fork: a child's VM is shown what is used (native/physical.c)."""
+"""Programs that lie elsewhere than the one before, and fork: a child's VM is shown what is used (native/physical.c)."""
 
 from __future__ import annotations
 
