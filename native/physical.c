@@ -89,7 +89,8 @@ static int show_used(uint64_t place, uint64_t count) {
 static uint64_t together(uint64_t place) {
     uint64_t count = 1;
     if (places_[place].chunk == NO_CHUNK) return count;
-    while (place + count < place_count_ && count < SLOT_MAX / CHUNK && places_[place + count].chunk == places_[place].chunk + count)
+    while (place + count < place_count_ && count < SLOT_MAX / CHUNK &&
+           places_[place + count].chunk == places_[place].chunk + count)
         count++;
     return count;
 }
