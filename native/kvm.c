@@ -382,8 +382,8 @@ static void make_own(const struct kvm_vcpu *v) {
     const uint64_t stack = (saved_.regs.rsp & -(uint64_t)GUEST_PAGE) - GUEST_PAGE,
                    thread = v->seen.fs_base & -(uint64_t)GUEST_PAGE;
     inside_touch(v);
-    if (stack < WINDOW_MAX) madvise((void *)host_address(stack), 2 * GUEST_PAGE, MADV_POPULATE_WRITE);
-    if (thread < WINDOW_MAX) madvise((void *)host_address(thread), GUEST_PAGE, MADV_POPULATE_WRITE);
+    window_fill(stack, 2 * GUEST_PAGE);
+    window_fill(thread, GUEST_PAGE);
 }
 
 /* A VM and vCPU with the state that fork_prepare() has saved. */

@@ -17,7 +17,7 @@
 #define HUGE_PAGE (2ull << 20)
 #define GAP_MIN (128ull << 20)
 #define PIE_BASE (WINDOW_MAX / 3 * 2 & ~(uint64_t)OFFSET)
-enum { OFFSET = GUEST_PAGE - 1, RANDOM_BYTES = 16, STACK_ROOM = 16 << 10 };
+enum { OFFSET = GUEST_PAGE - 1, RANDOM_BYTES = 16, STACK_ROOM = 16 << 10 /* below what is on it at the start */ };
 
 static struct exec_host host_;
 static bool random_; /* of this program's address space */
@@ -65,7 +65,7 @@ static int map_segments(const struct elf *e, uint64_t bias) {
             zeros = page_up(end);
             const struct vma *there = book_after(memory_book(), start - skew);
             if (first && there && there->start < zeros) return -EEXIST;
-            error = map(start - skew, zeros - start + skew, prot | executable, 0, e->fd, s->p_offset - skew);
+            error = map(start - skew, zeros - start + skew, prot | executable, MAP_DENYWRITE, e->fd, s->p_offset - skew);
             if (!error && s->p_memsz > s->p_filesz && prot & PROT_WRITE) {
                 static const char nothing[GUEST_PAGE];
                 if (window_write(end, nothing, zeros - end) < zeros - end) error = -EFAULT;
@@ -193,6 +193,7 @@ static int fill_stack(struct loaded *l, uint64_t top, const struct arguments *a,
     memcpy(image + (strings - l->rsp), a->strings, a->size);
     memcpy(image + (strings - l->rsp) + a->size, a->execfn, name_size);
     size_t written = window_write(l->rsp, image, top - l->rsp);
+    window_fill((l->rsp & -(uint64_t)GUEST_PAGE) - STACK_ROOM, STACK_ROOM);
     free(image);
     return written == top - l->rsp ? 0 : -EFAULT;
 }

@@ -18,6 +18,10 @@
 #include "robust.h"
 #include "vma.h"
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+
 enum { GIB = 1 << 30 };
 #define GUARD (4ull * GIB)
 /* Anonymous memory gets 2 MiB entries from this size on, and where it is a multiple of theirs. Else splitting them at a partial munmap
@@ -25,7 +29,7 @@ enum { GIB = 1 << 30 };
 #define HUGE_MIN (8ull << 20)
 #define HUGE_PAGE (2ull << 20)
 /* Memory that is filled when it is mapped: a page of it costs a third of what a fault of the guest's does (docs/performance.md). */
-enum { FILLED_HEAP = 256 << 10, FILLED_MAPPING = 32 << 10 };
+enum { FILLED_HEAP = 256 << 10, FILLED_DATA = 256 << 10, FILLED_MAPPING = 32 << 10 };
 
 uint64_t window_base_, window_size_;
 static uint64_t reserved_;
@@ -125,18 +129,25 @@ int window_populate(uint64_t gva, uint64_t length, int prot, int huge) {
     return engine_raise(gva, length, prot, huge);
 }
 
-/* Whether it will be written soon, all of it: small mappings, and what a heap that has been used up grows by. */
-static bool is_written_soon(uint64_t gva, uint64_t length, int prot, int flags) {
+/* How much of it will be written soon, from its start on: small mappings; of a new heap the beginning, and all that one grows by which has
+ * been used up; a program's or a library's data, which the dynamic linker relocates (its mark is a flag that does nothing else). */
+static uint64_t written_soon(uint64_t gva, uint64_t length, int prot, int flags) {
     const struct book *b = memory_book();
-    const int none = MAP_TYPE & ~MAP_PRIVATE, others = MAP_NORESERVE | MAP_STACK | MAP_GROWSDOWN | MAP_HUGETLB;
-    if (!(flags & MAP_ANONYMOUS) || flags & (none | others) || !(prot & PROT_WRITE) || !b) return false;
-    bool grows = b->brk_end > b->brk_start && gva == page_up(b->brk_end);
-    return length <= (grows ? FILLED_HEAP : FILLED_MAPPING);
+    const int others = (MAP_TYPE & ~MAP_PRIVATE) | MAP_NORESERVE | MAP_STACK | MAP_GROWSDOWN | MAP_HUGETLB;
+    if (flags & others || !(prot & PROT_WRITE) || !b) return 0;
+    if (!(flags & MAP_ANONYMOUS)) return flags & MAP_DENYWRITE && length <= FILLED_DATA ? length : 0;
+    if (gva == page_up(b->brk_end) && b->brk_end > b->brk_start) return length <= FILLED_HEAP ? length : 0;
+    if (gva == page_up(b->brk_end) && length > FILLED_MAPPING) return FILLED_MAPPING;
+    return length <= FILLED_MAPPING ? length : 0;
+}
+
+void window_fill(uint64_t gva, uint64_t length) {
+    if (length && inside(gva, length)) madvise((void *)(window_base_ + gva), length, MADV_POPULATE_WRITE);
 }
 
 int window_map(uint64_t gva, uint64_t length, int prot, int flags, int fd, int64_t offset, uint64_t present) {
     if (!inside(gva, length) || present > length) return -EINVAL;
-    if (is_written_soon(gva, length, prot, flags)) flags |= MAP_POPULATE;
+    uint64_t filled = written_soon(gva, length, prot, flags);
     flags &= ~(MAP_FIXED_NOREPLACE | MAP_GROWSDOWN | MAP_32BIT);
     engine_lower(gva, length, PROT_NONE);
     robust_make_room();
@@ -148,6 +159,7 @@ int window_map(uint64_t gva, uint64_t length, int prot, int flags, int fd, int64
     bool huge = (flags & MAP_ANONYMOUS) && !(flags & (MAP_SHARED | MAP_HUGETLB | MAP_STACK)) &&
                 (length >= HUGE_MIN || !(length % HUGE_PAGE));
     if (huge) madvise((void *)(window_base_ + gva), length, MADV_HUGEPAGE);
+    window_fill(gva, filled);
     return present && prot != PROT_NONE ? engine_raise(gva, present, prot, huge) : 0;
 }
 

@@ -192,7 +192,7 @@ def floor() -> dict[str, float]:
     """What no VMM could be faster than here (floor.c), in nanoseconds; nothing where there is no KVM."""
     program = build("floor")
     found = {}
-    for what in ("exit", "call", "inside", "asked", "fork"):
+    for what in ("exit", "call", "inside", "asked", "page", "fork"):
         result = subprocess.run([program, what], capture_output=True, text=True, timeout=60)
         if result.returncode:
             return {}

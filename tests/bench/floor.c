@@ -1,8 +1,8 @@
 /* What this machine's KVM costs at the least, in nanoseconds: `floor exit` of one exit by OUT and re-entry, `floor call` of one by
  * SYSCALL, whose entry point is that OUT (on PVM a write to a page that the host refuses, which is cheaper), `floor inside` of a SYSCALL
  * whose entry point goes back at once, without an exit, `floor asked` of one for which another CPU makes a host call (getppid(2)), by a
- * word that both look at (nan: there is one CPU), and `floor fork` of a fork whose child makes a VM and a vCPU, runs to its first exit
- * and ends, until its parent has waited for it. */
+ * word that both look at (nan: there is one CPU), `floor page` of the first look at a page of a file that the host has and the VM has not
+ * met, and `floor fork` of a fork whose child makes a VM and a vCPU, runs to its first exit and ends, until its parent has waited for it. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -38,6 +38,8 @@ enum {
     INSIDE = 20000,
     WORD = 0xa000,
     REFUSED = 0xb000,
+    FILE_AT = 8 << 20,
+    PAGES = 1024,
     PORT = 1
 };
 
@@ -60,14 +62,18 @@ static int64_t now(void) {
     return t.tv_sec * 1000000000ll + t.tv_nsec;
 }
 
-static const uint8_t OUTS[] = {0xe6, PORT, 0xeb, 0xfc};          /* 1: out; jmp 1b */
-static const uint8_t CALLS[] = {0x0f, 0x05, 0xeb, 0xfc};         /* 1: syscall; jmp 1b */
-static const uint8_t MANY[] = {0x0f, 0x05, 0xff, 0xcb, 0x75, 0xfa, 0xe6, PORT, 0xeb, 0xfe}; /* 1: syscall; dec ebx; jnz 1b; out; 2: jmp 2b */
+static const uint8_t OUTS[] = {0xe6, PORT, 0xeb, 0xfc};  /* 1: out; jmp 1b */
+static const uint8_t CALLS[] = {0x0f, 0x05, 0xeb, 0xfc}; /* 1: syscall; jmp 1b */
+static const uint8_t MANY[] = {0x0f, 0x05, 0xff, 0xcb, 0x75,
+                               0xfa, 0xe6, PORT, 0xeb, 0xfe};              /* 1: syscall; dec ebx; jnz 1b; out; 2: jmp 2b */
 static const uint8_t WRITES[] = {0x89, 0x04, 0x25, 0, REFUSED >> 8, 0, 0}; /* mov %eax, REFUSED */
-static const uint8_t ENTERED[] = {0xe6, PORT, 0x48, 0x0f, 0x07}; /* out; sysretq */
+static const uint8_t ENTERED[] = {0xe6, PORT, 0x48, 0x0f, 0x07};           /* out; sysretq */
 /* movl $1, WORD; 1: pause; cmpl $2, WORD; jne 1b; movl $0, WORD */
-static const uint8_t ASKS[] = {0xc7, 0x04, 0x25, 0, WORD >> 8, 0, 0, 1,    0,    0,    0,    0xf3, 0x90, 0x83, 0x3c, 0x25, 0,
-                               WORD >> 8, 0, 0, 2, 0x75, 0xf4, 0xc7, 0x04, 0x25, 0, WORD >> 8, 0, 0, 0, 0, 0, 0};
+static const uint8_t ASKS[] = {0xc7, 0x04, 0x25, 0,         WORD >> 8, 0,         0, 1, 0, 0,    0,    0xf3,
+                               0x90, 0x83, 0x3c, 0x25,      0,         WORD >> 8, 0, 0, 2, 0x75, 0xf4, 0xc7,
+                               0x04, 0x25, 0,    WORD >> 8, 0,         0,         0, 0, 0, 0};
+/* 1: mov (%rsi), %al; add $4096, %rsi; dec %ebx; jnz 1b; out; 2: jmp 2b */
+static const uint8_t LOOKS[] = {0x8a, 0x06, 0x48, 0x81, 0xc6, 0, 0x10, 0, 0, 0xff, 0xcb, 0x75, 0xf3, 0xe6, PORT, 0xeb, 0xfe};
 static const uint8_t BACK_FROM_KERNEL[] = {0x48, 0x0f, 0x07}, BACK_FROM_USER[] = {0xff, 0xe1}; /* sysretq; jmp *rcx, on PVM */
 
 /* A VM whose one vCPU runs what is at CODE at CPL 3, with its first 2 MiB mapped. */
@@ -124,7 +130,8 @@ static double exits(int vcpu, struct kvm_run *run) {
 static void enter_inside(bool asks, bool user) {
     size_t size = asks ? sizeof ASKS : 0;
     memcpy(memory + ENTRY, ASKS, size);
-    memcpy(memory + ENTRY + size, user ? BACK_FROM_USER : BACK_FROM_KERNEL, user ? sizeof BACK_FROM_USER : sizeof BACK_FROM_KERNEL);
+    memcpy(memory + ENTRY + size, user ? BACK_FROM_USER : BACK_FROM_KERNEL,
+           user ? sizeof BACK_FROM_USER : sizeof BACK_FROM_KERNEL);
 }
 
 static void *answers(void *unused) {
@@ -164,6 +171,20 @@ static double inside(int vcpu, struct kvm_run *run, bool asks) {
     return (double)(now() - start) / INSIDE;
 }
 
+static double looks(int vcpu, struct kvm_run *run) {
+    int file = memfd_create("pages", 0);
+    need(ftruncate(file, PAGES * 4096), "ftruncate");
+    volatile uint8_t *at = memory + FILE_AT;
+    if (mmap((void *)at, PAGES * 4096, PROT_READ, MAP_PRIVATE | MAP_FIXED, file, 0) == MAP_FAILED) need(-1, "mmap");
+    for (int i = 0; i < PAGES; i++) need(at[i * 4096], "the host's own look");
+    memcpy(memory + CODE, LOOKS, sizeof LOOKS);
+    run->s.regs.regs.rip = CODE, run->s.regs.regs.rbx = PAGES, run->s.regs.regs.rsi = FILE_AT;
+    run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
+    int64_t start = now();
+    step(vcpu, run);
+    return (double)(now() - start) / PAGES;
+}
+
 static double forks(struct kvm_run *run) {
     int64_t start = now();
     for (int i = 0; i < FORKS; i++) {
@@ -185,7 +206,8 @@ int main(int argc, char **argv) {
     run_size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
     memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     uint64_t *tables = (uint64_t *)(memory + TABLES);
-    tables[0] = (TABLES + 0x1000) | 7, tables[0x1000 / 8] = (TABLES + 0x2000) | 7, tables[0x2000 / 8] = 0x87;
+    tables[0] = (TABLES + 0x1000) | 7, tables[0x1000 / 8] = (TABLES + 0x2000) | 7;
+    for (uint64_t i = 0; i < MEMORY >> 21; i++) tables[0x2000 / 8 + i] = i << 21 | 0x87;
     const char *what = argc > 1 ? argv[1] : "";
     bool asks = !strcmp(what, "asked"), stays = asks || !strcmp(what, "inside"), calls = stays || !strcmp(what, "call");
     memcpy(memory + CODE, calls ? CALLS : OUTS, sizeof OUTS);
@@ -197,8 +219,13 @@ int main(int argc, char **argv) {
         memcpy(memory + ENTRY, WRITES, sizeof WRITES);
         need(mprotect(memory + REFUSED, 4096, PROT_NONE), "mprotect");
     }
-    if (stays) printf("%.2f\n", inside(vcpu, run, asks));
-    else if (!strcmp(what, "fork")) printf("%.2f\n", forks(run));
-    else printf("%.2f\n", exits(vcpu, run));
+    if (stays)
+        printf("%.2f\n", inside(vcpu, run, asks));
+    else if (!strcmp(what, "page"))
+        printf("%.2f\n", looks(vcpu, run));
+    else if (!strcmp(what, "fork"))
+        printf("%.2f\n", forks(run));
+    else
+        printf("%.2f\n", exits(vcpu, run));
     return 0;
 }

@@ -27,20 +27,27 @@ KVM = {
 _LINE = re.compile(r" *\S+-(\d+) +\[\d+\] \S+ +([\d.]+): (sys_enter|sys_exit): NR (\d+) (?:\((\w*), (\w*))?")
 
 
-def trace(command: list[str]) -> str:
-    """The events of `command` and what it starts."""
-    events = TRACING / "events/raw_syscalls/enable"
+def record(event: str, command: list[str]) -> None:
+    """Run `command` while the ring buffer records `event` of it and of what it starts."""
+    switch = TRACING / "events" / event / "enable"
     (TRACING / "options/event-fork").write_text("1")
     (TRACING / "buffer_size_kb").write_text("16384")
     (TRACING / "trace").write_text("")
-    events.write_text("1")
+    switch.write_text("1")
     (TRACING / "tracing_on").write_text("1")
     try:
         watch = lambda: (TRACING / "set_event_pid").write_text(str(os.getpid()))  # noqa: E731
         subprocess.run(command, check=True, stdout=-3, preexec_fn=watch)
     finally:
-        events.write_text("0")
-    return (TRACING / "trace").read_text()
+        switch.write_text("0")
+
+
+def refuse_without_tracing(name: str) -> bool:
+    """Whether nothing can be recorded, having said so."""
+    if not os.geteuid() and (TRACING / "trace").exists():
+        return False
+    print(f"{name}: needs root, and tracefs at {TRACING}: mount -t tracefs none {TRACING}", file=sys.stderr)
+    return True
 
 
 def durations(text: str) -> dict[str, list[float]]:
@@ -62,10 +69,10 @@ def durations(text: str) -> dict[str, list[float]]:
 
 def main() -> int:
     name = sys.argv[1] if len(sys.argv) > 1 else "fork+wait"
-    if os.geteuid() or not (TRACING / "trace").exists():
-        print(f"host_calls: needs root, and tracefs at {TRACING}: mount -t tracefs none {TRACING}", file=sys.stderr)
+    if refuse_without_tracing("host_calls"):
         return 1
-    found = durations(trace([*noahpy_command(), "-q", str(build()), name]))
+    record("raw_syscalls", [*noahpy_command(), "-q", str(build()), name])
+    found = durations((TRACING / "trace").read_text())
     print(f"{'host call':28}{'times':>8}{'median µs':>12}{'sum ms':>10}")
     for call, values in sorted(found.items(), key=lambda item: -sum(item[1]))[:20]:
         print(f"{call:28}{len(values):8}{statistics.median(values):12.1f}{sum(values) / 1e3:10.1f}")

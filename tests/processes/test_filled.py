@@ -11,4 +11,4 @@ from tests.conftest import Engine
 def test_is_what_is_soon_used(engine: Engine, compile_c: Callable[..., Path]) -> None:
     result = engine.run([compile_c(Path(__file__).parent / "filled.c")])
     assert result.stderr == b""
-    assert result.stdout == (b"0 0 0 0 1\n" if engine.is_native else b"0 32 4 0 1\n")
+    assert result.stdout == (b"0 0 0 0 1\n" if engine.is_native else b"8 32 4 0 1\n")
