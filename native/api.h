@@ -294,6 +294,8 @@ enum { STACK_MAX = 67108864, STACK_AT_START = 135168 };
 enum { STACK_RANDOM = 4194304, MMAP_RANDOM = 268435456, PIE_RANDOM = 268435456, BRK_RANDOM = 262144, STACK_SHIFT = 8192 };
 /* A number below `count`, a multiple of 4096: by how many pages to move that. noahpy/aslr.py */
 uint64_t aslr_pages(int what, uint64_t count);
+/* Where the vDSO and its data, `size` bytes, lie in the empty book: where they were in the program before, if there was one. */
+uint64_t vdso_place(const struct book *, uint64_t size);
 
 enum { AUXV_MAX = 64, VDSO_PARTS = 4 };
 /* What programs get of the host's, and what the host's kernel keeps of the VMM beside the guest's. Zero bytes of vDSO: there is

@@ -31,8 +31,9 @@ static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
 /* ---- Address space layout randomization ---- */
 
+enum { NEAR = (2 << 20) / GUEST_PAGE };
+
 uint64_t aslr_pages(int what, uint64_t count) {
-    enum { NEAR = (2 << 20) / GUEST_PAGE };
     static uint64_t far[ASLR_KINDS];
     static bool drawn[ASLR_KINDS];
     uint64_t fresh;
@@ -94,19 +95,23 @@ static int64_t bias_for(const struct elf *e, int64_t address) { return (address 
 
 /* ---- vDSO ---- */
 
+uint64_t vdso_place(const struct book *b, uint64_t size) {
+    static uint64_t place;
+    if (!place || place + size > b->ceiling || !book_is_free(b, place, size))
+        place = (b->ceiling - (uint64_t)NEAR * GUEST_PAGE - size) & -(uint64_t)GUEST_PAGE;
+    return place;
+}
+
 static int map_vdso(uint64_t *code) {
     const struct exec_host *h = &host_;
     *code = 0;
     if (!h->vdso_size) return 0;
-    int64_t start = memory_map(0, h->vdso_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (start < 0) return -ENOMEM;
     struct book *b = memory_book();
+    uint64_t start = vdso_place(b, h->vdso_size);
     for (unsigned i = 0; i < h->vdso_parts; i++) {
-        uint64_t at = (uint64_t)start + h->vdso_part[i].place, size = h->vdso_part[i].size;
-        int error = window_unmap(at, size);
-        if (!error) error = window_alias(at, (const void *)h->vdso_part[i].host, size);
+        uint64_t at = start + h->vdso_part[i].place, size = h->vdso_part[i].size;
+        int error = window_alias(at, (const void *)h->vdso_part[i].host, size);
         if (error) return error;
-        book_carve(b, at, at + size);
         book_add(b, &(struct vma){.start = at,
                                   .end = at + size,
                                   .limit = at + size,
@@ -114,7 +119,7 @@ static int map_vdso(uint64_t *code) {
                                   .flags = MAP_PRIVATE | VMA_ALIAS,
                                   .name = (char *)h->vdso_part[i].name});
     }
-    uint64_t at = (uint64_t)start + h->vdso_code_at, size = h->vdso_code_size;
+    uint64_t at = start + h->vdso_code_at, size = h->vdso_code_size;
     int error = map(at, size, PROT_READ | PROT_WRITE, MAP_ANONYMOUS, -1, 0);
     if (!error && window_write(at, (const void *)h->vdso_code, size) < size) error = -EFAULT;
     if (!error) error = window_protect(at, size, PROT_READ | PROT_EXEC, size);
@@ -207,6 +212,8 @@ int load(struct loaded *l, const struct elf *program, const struct elf *interpre
     uint64_t lowest = a->size + strlen(a->execfn) + 1 + 8ull * (a->argc + a->envc + 1) + STACK_ROOM;
     uint64_t size = page_up(most(least(soft_limit(RLIMIT_STACK), STACK_MAX), lowest));
     int error = place_stack(top, size, PROT_READ | PROT_WRITE | (elf_executable_stack(program) ? PROT_EXEC : 0));
+    uint64_t values[AUXV_KEYS] = {0};
+    if (!error) error = map_vdso(&values[AT_SYSINFO_EHDR]);
     int64_t bias = 0, base = 0;
     if (!error && program->type == ET_DYN) {
         int64_t at = interpreter ? (int64_t)(PIE_BASE + distance(ASLR_IMAGE, PIE_RANDOM)) : room_for_image(program);
@@ -225,8 +232,6 @@ int load(struct loaded *l, const struct elf *program, const struct elf *interpre
         l->rip = interpreter->entry + (uint64_t)base;
     }
     if (!error && l->rip >= WINDOW_MAX) error = -EINVAL;
-    uint64_t values[AUXV_KEYS] = {0};
-    if (!error) error = map_vdso(&values[AT_SYSINFO_EHDR]);
     if (error) return error;
 
     l->start_code = l->start_data = UINT64_MAX, l->end_code = l->end_data = 0;

@@ -149,7 +149,7 @@ int pagetable_limit(uint64_t gva, uint64_t length, uint64_t bits, struct table_c
     return 0;
 }
 
-/* Empties the leaves of `table` and of the tables below it. */
+/* Empties the leaves of `table` and of the tables below it, but for aliases. */
 static void empty(uint64_t table, int level, struct table_change *change) {
     uint64_t *entries = pool_address(table);
     for (int i = 0; i < 512; i++) {
@@ -158,8 +158,9 @@ static void empty(uint64_t table, int level, struct table_change *change) {
             empty(entries[i] & ADDRESS, level - 1, change);
             continue;
         }
+        if (entries[i] & PTE_ALIAS) continue;
         change->code |= !(entries[i] & PTE_NX);
-        change->flush |= level || (entries[i] & PTE_ALIAS);
+        change->flush |= level;
         entries[i] = 0;
     }
 }

@@ -27,5 +27,5 @@ struct table_change {
 int pagetable_map(uint64_t gva, uint64_t gpa, uint64_t length, uint64_t bits, bool huge, struct table_change *change);
 /* Leaves of [gva, gva+length) only what `bits` allows; 0: nothing. */
 int pagetable_limit(uint64_t gva, uint64_t length, uint64_t bits, struct table_change *change);
-/* Empties all; the tables stay for what comes. */
+/* Empties all but aliases; the tables stay for what comes. */
 void pagetable_clear(struct table_change *change);

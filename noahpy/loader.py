@@ -98,6 +98,7 @@ def _load(image: Image, mm: AddressSpace) -> Entry:
     size = max(min(image.stack_limit, STACK_MAX), top - lowest)
     mm.place_stack(top, page_up(size), PROT_READ | PROT_WRITE | (PROT_EXEC if program.executable_stack() else 0))
 
+    vdso_at = _map_vdso(mm)
     bias = 0
     if program.type == ET_DYN:
         bias = _place(program, PIE_BASE + mm.aslr.pages("image", PIE_RANDOM) * PAGE if interpreter else _free(program, mm))
@@ -112,7 +113,7 @@ def _load(image: Image, mm: AddressSpace) -> Entry:
     if entry.rip >= TASK_SIZE:
         raise LinuxError(EINVAL)
 
-    auxv = _auxv(program, bias, base, _map_vdso(mm))
+    auxv = _auxv(program, bias, base, vdso_at)
     shift = int.from_bytes(os.urandom(2), "little") % STACK_SHIFT if mm.aslr.on else 0
     filled = stack.build(top, image.argv, image.envp, image.execfn, auxv, shift)
     mm.write(filled.rsp, filled.data)
@@ -182,7 +183,7 @@ def _map_vdso(mm: AddressSpace) -> int:
     found = vdso.find()
     if not found:
         return 0
-    start = mm.mmap(0, found.size, 0, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    start: int = lib.vdso_place(mm.vmas.book, found.size)
     for place, host, length, name in found.data:
         mm.alias(start + place, host, length, name)
     code = start + found.code_at

@@ -265,7 +265,8 @@ def test_the_stack_is_linuxs(
 
 
 def test_aslr_moves_everything(put: Callable[..., loader.Entry], mm: AddressSpace) -> None:
-    found: list[set[int]] = [set() for _ in range(6)]
+    found: list[set[int]] = [set() for _ in range(5)]
+    vdso = set()
     for _ in range(5):
         entry = put(right_ones()[3], aslr=True)
         stack = parsed(entry, mm)
@@ -275,13 +276,14 @@ def test_aslr_moves_everything(put: Callable[..., loader.Entry], mm: AddressSpac
             stack.top,
             stack.value[AT_BASE],
             stack.value[AT_ENTRY],
-            stack.value[AT_SYSINFO_EHDR],
             entry.start_brk,
         )
+        vdso.add(stack.value[AT_SYSINFO_EHDR])
         for seen, value in zip(found, values, strict=True):
             seen.add(value)
         assert entry.start_brk >= stack.value[AT_ENTRY] + 0x5000 + PAGE
-    assert min(len(seen) for seen in found) >= 4  # near places are 4096: of five, two may be the same
+    assert min(len(seen) for seen in found) >= 3  # near places are 512: of five, two pairs may be the same
+    assert len(vdso) == 1  # drawn once a tree (docs/design.md, D11)
 
 
 def test_without_aslr_only_the_random_bytes_differ(put: Callable[..., loader.Entry], mm: AddressSpace) -> None:
