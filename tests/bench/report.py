@@ -88,11 +88,12 @@ def in_readme(run: Run, text: str) -> str:
 def floors(run: Run) -> str:
     """What floor.c has measured, and how far noahpy is from it."""
     floor, medians = run["floors"], run["medians"]
-    exit, call, inside, asked, fork = (in_unit(floor[what]) for what in ("exit", "call", "inside", "asked", "fork"))
+    names = ("exit", "call", "inside", "asked", "page", "fork")
+    exit, call, inside, asked, page, fork = (in_unit(floor[what]) for what in names)
     text = (
         f"This KVM's floors, by a C program (`tests/bench/floor.c`): an exit by OUT {exit}; one by SYSCALL, as each call's is, "
         f"{call}; a SYSCALL that goes back at once, without an exit, {inside}, and one for which another CPU makes the host's "
-        f"call, {asked}; a fork whose child makes a VM, and its end, {fork}."
+        f"call, {asked}; the first look at a page of a file, {page}; a fork whose child makes a VM, and its end, {fork}."
     )
     if over := run["over_floor"]:
         c, python = (over[name] / 1000 for name in ("by exits", "no-fast"))
