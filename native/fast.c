@@ -324,11 +324,21 @@ static bool finish_exit_group(struct vcpu *cpu) {
 
 /* ---- limits, names ---- */
 
-/* prlimit64(2) that asks for one of the process's own, which are all the host's; that on descriptors may be lower there (fds.py). */
+/* prlimit64(2) that asks for one of the process's own: the host's, or what the guest has set of its memory. That on descriptors may be
+ * lower on the host (fds.py), and of that on processes only the hard one is kept. */
 static bool finish_prlimit64(struct vcpu *cpu) {
+    const uint64_t memory = 1 << RLIMIT_DATA | 1 << RLIMIT_STACK | 1 << RLIMIT_AS;
     const struct registers *r = cpu->regs;
-    if (limits_mine()->kept || r->rdx || (int)r->rdi || (int)r->rsi == RLIMIT_NOFILE) return false;
-    cpu->regs->rax = (uint64_t)host_syscall_now(SYS_prlimit64, 0, r->rsi, 0, (uint64_t)host_address(r->r10), 0, 0);
+    const struct limits *own = limits_mine();
+    uint32_t resource = (uint32_t)r->rsi;
+    bool kept = resource < LIMITS && own->kept >> resource & 1;
+    if (r->rdx || (int)r->rdi || resource == RLIMIT_NOFILE || (kept && !(memory >> resource & 1))) return false;
+    long result = 0;
+    if (!kept)
+        result = host_syscall_now(SYS_prlimit64, 0, resource, 0, (uint64_t)host_address(r->r10), 0, 0);
+    else if (r->r10 && window_write(r->r10, &own->limit[resource], sizeof(struct rlimit)) < sizeof(struct rlimit))
+        result = -EFAULT;
+    cpu->regs->rax = (uint64_t)result;
     return true;
 }
 

@@ -24,6 +24,15 @@ static void calls(void) {
     CHECK_ERRNO(getrlimit(RLIM_NLIMITS, &limit), EINVAL);
     CHECK_ERRNO(syscall(SYS_getrlimit, RLIMIT_CORE, 8), EFAULT);
     CHECK_ERRNO(syscall(SYS_setrlimit, RLIMIT_CORE, 8), EFAULT);
+    CHECK(getrlimit(RLIMIT_STACK, &limit) == 0);
+    limit.rlim_cur = 9 << 20; /* which is not the host's from now on */
+    CHECK(setrlimit(RLIMIT_STACK, &limit) == 0);
+    CHECK(getrlimit(RLIMIT_STACK, &again) == 0 && again.rlim_cur == 9 << 20 && again.rlim_max == limit.rlim_max);
+    CHECK(syscall(SYS_prlimit64, 0, RLIMIT_STACK, NULL, &again) == 0 && again.rlim_cur == 9 << 20);
+    CHECK(syscall(SYS_prlimit64, 0, RLIMIT_STACK, NULL, NULL) == 0);
+    CHECK_ERRNO(syscall(SYS_getrlimit, RLIMIT_STACK, 8), EFAULT);
+    CHECK_ERRNO(syscall(SYS_getrlimit, RLIMIT_STACK, NULL), EFAULT);
+    CHECK_ERRNO(syscall(SYS_prlimit64, 0, RLIMIT_STACK, NULL, 8), EFAULT);
     limit = (struct rlimit){2, 1};
     CHECK_ERRNO(setrlimit(RLIMIT_CORE, &limit), EINVAL);
     limit = (struct rlimit){0, 0};
