@@ -310,7 +310,7 @@ def test_aslr(window):
         mm.reset()
         assert not list(mm.vmas)
         assert not window.entries
-    assert len(bases) == 8
+    assert len(bases) >= 5  # near places are 512: of eight, some may be the same
     assert all(WINDOW - (1 << 41) < base < WINDOW - (128 << 20) for base in bases)
 
 
