@@ -15,6 +15,7 @@
 #define CHUNK (16ull << 20)
 #define PART (2ull << 20)
 #define SLOT_MAX (1ull << 30)
+#define ALIASES (3ull << 30)
 #define FIRST_CHUNK (4ull << 30)
 enum { PARTS = CHUNK / PART };
 
@@ -29,11 +30,9 @@ static unsigned slot_count_, slot_room_;
 
 /* A chunk's place in guest-physical memory. */
 struct place {
-    uint64_t chunk;      /* gva / CHUNK; NO_CHUNK: a slot's */
+    uint64_t chunk;      /* gva / CHUNK */
     uint8_t shown, used; /* parts: in this VM; by the program */
 };
-
-#define NO_CHUNK UINT64_MAX
 
 static struct place *places_;
 static uint64_t place_count_, place_room_;
@@ -88,7 +87,6 @@ static int show_used(uint64_t place, uint64_t count) {
 /* How many chunks lie together from `place` on, in guest-physical memory and in the window; at most as many as one memslot may hold. */
 static uint64_t together(uint64_t place) {
     uint64_t count = 1;
-    if (places_[place].chunk == NO_CHUNK) return count;
     while (place + count < place_count_ && count < SLOT_MAX / CHUNK &&
            places_[place + count].chunk == places_[place].chunk + count)
         count++;
@@ -107,7 +105,7 @@ int slots_show(void) {
     return error;
 }
 
-/* Room in guest-physical memory for `chunk` (or NO_CHUNK). */
+/* Room in guest-physical memory for `chunk`. */
 static int add_place(uint64_t chunk) {
     if (gpa_of(place_count_ + 1) > gpa_limit_) return -ENOMEM;
     if (place_count_ == place_room_) {
@@ -117,7 +115,7 @@ static int add_place(uint64_t chunk) {
         places_ = more, place_room_ = room;
     }
     places_[place_count_++] = (struct place){.chunk = chunk};
-    if (chunk != NO_CHUNK) place_of_[chunk] = (uint32_t)place_count_;
+    place_of_[chunk] = (uint32_t)place_count_;
     return 0;
 }
 
@@ -190,14 +188,15 @@ int engine_raise(uint64_t gva, uint64_t length, int prot, bool huge) {
 /* A memslot around [host, host+length), wide enough for neighbours to find it again: theirs too is the host's vDSO data. */
 static const struct slot *slot_around(const void *host, uint64_t length) {
     enum { WIDTH = 128 << 10 };
+    static uint64_t gpa = ALIASES;
     uint64_t from = (uint64_t)host, start = from & -(uint64_t)WIDTH;
     for (unsigned i = 0; i < slot_count_; i++) {
         uint64_t at = (uint64_t)slots_[i].host;
         if (at <= from && from + length <= at + slots_[i].size) return &slots_[i];
     }
     uint64_t size = from + length - start <= WIDTH ? WIDTH : 2 * WIDTH;
-    if (size < from + length - start || add_place(NO_CHUNK) || slot_add(gpa_of(place_count_ - 1), (void *)start, size))
-        return NULL;
+    if (size < from + length - start || slot_add(gpa, (void *)start, size)) return NULL;
+    gpa += size;
     return &slots_[slot_count_ - 1];
 }
 
@@ -208,16 +207,10 @@ static struct {
     bool old;
 } aliases_;
 
-static void drop_old_aliases(void) {
-    struct table_change change = {0};
-    pagetable_limit(aliases_.start, aliases_.end - aliases_.start, 0, &change);
-    if (change.flush) engine_->flush();
-}
-
 int engine_alias(uint64_t gva, const void *host, uint64_t length) {
     struct table_change change = {0};
     if (!engine_) return 0;
-    if (aliases_.old && gva != aliases_.start) drop_old_aliases();
+    if (aliases_.old && gva != aliases_.start) engine_lower(aliases_.start, aliases_.end - aliases_.start, PROT_NONE);
     if (aliases_.old || !aliases_.end) aliases_.start = aliases_.end = gva;
     aliases_.old = false;
     if (gva + length > aliases_.end) aliases_.end = gva + length;
