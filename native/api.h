@@ -289,9 +289,10 @@ int fast_news(void); /* at EXIT_NEWS: what C has done, or has seen happen, since
 
 enum { ASLR_STACK, ASLR_MMAP, ASLR_IMAGE, ASLR_HEAP, ASLR_KINDS };
 /* Where a program's parts go, after the kernel's fs/binfmt_elf.c and arch/x86/mm/mmap.c: bytes of the largest stack that is mapped
- * at once, and of what Linux maps of one at the start; over how many pages ASLR spreads each part, and RSP over how many bytes. */
+ * at once, and of what Linux maps of one at the start; over how many pages ASLR spreads each part, and RSP over how many bytes. A
+ * heap lies nearer to its image than Linux' (262144 pages), so that both have one memslot. */
 enum { STACK_MAX = 67108864, STACK_AT_START = 135168 };
-enum { STACK_RANDOM = 4194304, MMAP_RANDOM = 268435456, PIE_RANDOM = 268435456, BRK_RANDOM = 262144, STACK_SHIFT = 8192 };
+enum { STACK_RANDOM = 4194304, MMAP_RANDOM = 268435456, PIE_RANDOM = 268435456, BRK_RANDOM = 512, STACK_SHIFT = 8192 };
 /* A number below `count`, a multiple of 4096: by how many pages to move that. noahpy/aslr.py */
 uint64_t aslr_pages(int what, uint64_t count);
 /* Where the vDSO and its data, `size` bytes, lie in the empty book: where they were in the program before, if there was one. */

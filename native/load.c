@@ -14,7 +14,6 @@
 #include "rlimit.h"
 #include "vma.h"
 
-#define HUGE_PAGE (2ull << 20)
 #define GAP_MIN (128ull << 20)
 #define PIE_BASE (WINDOW_MAX / 3 * 2 & ~(uint64_t)OFFSET)
 enum { OFFSET = GUEST_PAGE - 1, RANDOM_BYTES = 16, STACK_ROOM = 16 << 10 /* below what is on it at the start */ };
@@ -39,7 +38,7 @@ uint64_t aslr_pages(int what, uint64_t count) {
     uint64_t fresh;
     if (getrandom(&fresh, sizeof fresh, 0) != sizeof fresh) return 0;
     fresh %= count;
-    if (!drawn[what] && what != ASLR_HEAP) far[what] = fresh / NEAR; /* a heap lies beside its image: one memslot less */
+    if (!drawn[what]) far[what] = fresh / NEAR;
     drawn[what] = true;
     return far[what] * NEAR + fresh % NEAR;
 }
