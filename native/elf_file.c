@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { OFFSET = GUEST_PAGE - 1, HUGE_PAGE = 2 << 20, LOWEST = 1 << 16, ALIGN_MAX = 1 << 30 };
+enum { OFFSET = GUEST_PAGE - 1, LOWEST = 1 << 16, ALIGN_MAX = 1 << 30 };
 
 const Elf64_Phdr *elf_next(const struct elf *e, uint32_t type, int *at) {
     while (*at < e->count) {
@@ -40,7 +40,7 @@ static bool find_span(struct elf *e) {
 bool elf_read(struct elf *e, int fd) {
     Elf64_Ehdr head;
     struct stat status;
-    if (fstat(fd, &status) || !S_ISREG(status.st_mode) || status.st_blksize >= HUGE_PAGE) return false;
+    if (fstat(fd, &status) || !S_ISREG(status.st_mode) || (uint64_t)status.st_blksize >= HUGE_PAGE) return false;
     if (pread(fd, &head, sizeof head, 0) != sizeof head || memcmp(head.e_ident, ELFMAG, SELFMAG) != 0) return false;
     if (head.e_machine != EM_X86_64 || (head.e_type != ET_EXEC && head.e_type != ET_DYN)) return false;
     if (head.e_phentsize != sizeof *e->segment || !head.e_phnum || head.e_phnum > ELF_SEGMENTS) return false;

@@ -31,14 +31,8 @@
 static const uint64_t CLOSE = 300000, /* between exits */
     LOOKS = 300000,                   /* for the next call */
     PAUSE_LEAST = 500000, PAUSE_MOST = 6000000000;
-enum {
-    BETWEEN = 16 /* looks: what else there is to see */,
-    MANY = 32,
-    PAYS = 64,
-    STACK = 64 << 10,
-    PATH_PART = 256,
-    ATOMIC_WRITE = 4096
-};
+enum { MANY = 32, PAYS = 64, STACK = 64 << 10, PATH_PART = 256, ATOMIC_WRITE = 4096 };
+enum { BETWEEN = 16 }; /* looks, before what else there is to see */
 
 /* How a call is kept from waiting. */
 enum { NEVER_WAITS = 1, READS, WRITES, OPENS, CLOSES, LISTS };

@@ -70,7 +70,7 @@ enum inside { NOT_INSIDE, INSIDE_ASKED, INSIDE_DONE } inside_leave(struct kvm_vc
 /* Answers are learnt from what calls have resulted in; those that are no errors are forgotten. */
 void inside_learn(struct vcpu *, unsigned number, int64_t result);
 void inside_forget(struct vcpu *);
-void inside_touch(const struct kvm_vcpu *);                      /* writes to the pages that the code there writes to */
+void inside_touch(const struct kvm_vcpu *);                      /* writes to the counts, as the code there will */
 uint64_t inside_count(const struct kvm_vcpu *, unsigned number); /* of calls answered there */
 /* Whether the helper may be asked for a call, and that it may or may not. */
 bool inside_asks(const struct kvm_vcpu *, unsigned number);

@@ -10,7 +10,6 @@
 #include "rlimit.h"
 #include "vma.h"
 
-#define HUGE_PAGE (2ull << 20)
 #define LAZY_BYTES (1ull << 30) /* mappings from this size on get their page-table entries at the first faults */
 enum { LOWEST = 1 << 16, OFFSET = GUEST_PAGE - 1 };
 

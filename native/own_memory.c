@@ -15,6 +15,7 @@
 
 #include "exec.h"
 #include "exitless.h"
+#include "pagemap.h"
 #include "private.h"
 
 enum { FORKS = 16, LEAST = 16 /* pages */, TEXT = 256 << 10 };
@@ -39,14 +40,14 @@ static inline long raw(long number, long a, long b, long c, long d, long e, long
     return result;
 }
 
-/* Of /proc/PID/pagemap (Documentation/admin-guide/mm/pagemap.rst): in memory or swapped out, and no file's. */
+/* By its entry in the pagemap: in memory or swapped out, and no file's. */
 static bool is_own(uint64_t entry) { return entry >> 62 && !(entry >> 61 & 1); }
 
 static size_t pages(const struct span *s) { return (s->end - s->start) / GUEST_PAGE; }
 
 static bool has_many(int pagemap, const struct span *s, uint64_t *entries) {
-    size_t size = pages(s) * sizeof *entries, own = 0;
-    if (pread(pagemap, entries, size, (off_t)(s->start / GUEST_PAGE * sizeof *entries)) != (ssize_t)size) return false;
+    size_t own = 0;
+    if (!pagemap_read(pagemap, s->start, entries, pages(s))) return false;
     for (size_t i = 0; i < pages(s); i++) own += is_own(entries[i]);
     return own >= LEAST;
 }

@@ -6,7 +6,6 @@
 #include "physical.h"
 
 #define ADDRESS 0x000ffffffffff000ull
-#define LARGE (2ull << 20)
 
 static uint8_t *pool_;
 static uint64_t pool_used_ = GUEST_PAGE; /* page 0 is never given out: 0 means "none", and is the gate */
@@ -77,7 +76,7 @@ int pagetable_own(uint64_t gva, uint64_t gpa, uint64_t bits) {
 
 /* How far the part of [gva, end) reaches that one table of 4 KiB entries covers. */
 static uint64_t table_end(uint64_t gva, uint64_t end) {
-    uint64_t next = (gva | (LARGE - 1)) + 1;
+    uint64_t next = (gva | (HUGE_PAGE - 1)) + 1;
     return next < end ? next : end;
 }
 
@@ -85,7 +84,7 @@ int pagetable_map(uint64_t gva, uint64_t gpa, uint64_t length, uint64_t bits, bo
     bits |= PTE_P | PTE_A | PTE_D;
     for (uint64_t end = gva + length, next; gva < end; gpa += next - gva, gva = next) {
         next = table_end(gva, end);
-        bool whole = next - gva == LARGE && !(gpa & (LARGE - 1));
+        bool whole = next - gva == HUGE_PAGE && !(gpa & (HUGE_PAGE - 1));
         int level = 1;
         uint64_t *entry = walk(gva, &level, true);
         if (!entry) return -ENOMEM;
@@ -128,7 +127,7 @@ int pagetable_limit(uint64_t gva, uint64_t length, uint64_t bits, struct table_c
         }
         if (!(*entry & PTE_P)) continue;
         if (*entry & PTE_PS) {
-            if (next - gva == LARGE) {
+            if (next - gva == HUGE_PAGE) {
                 change->code |= !(*entry & PTE_NX) && (!bits || bits & PTE_NX);
                 __atomic_store_n(entry, limited(*entry, bits), __ATOMIC_RELEASE);
                 continue;

@@ -16,6 +16,7 @@ enum { CALLS = COUNT_CALLS, ARGUMENTS = 6 }; /* numbers of system calls are belo
 #endif
 
 #define WINDOW_MAX (1ull << 46)
+#define HUGE_PAGE (2ull << 20)
 #define BAD_ADDRESS 0xfffffffffffff000ull /* a kernel address: every host call gives EFAULT */
 
 extern uint64_t window_base_, window_size_;

@@ -11,6 +11,7 @@
 #include "fork.h"
 #include "hidden.h"
 #include "mmap.h"
+#include "pagemap.h"
 #include "vma.h"
 
 static int parents_end_ = -1, childs_end_ = -1; /* of the fork under way */
@@ -91,9 +92,7 @@ static bool send_written(int pagemap, const struct vma *v) {
     for (uint64_t gva = v->start, count; gva < v->end; gva += count * GUEST_PAGE) {
         count = (v->end - gva) / GUEST_PAGE;
         if (count > ENTRIES) count = ENTRIES;
-        ssize_t size = (ssize_t)(count * sizeof *entries);
-        if (pread(pagemap, entries, (size_t)size, (off_t)((window_base_ + gva) / GUEST_PAGE * sizeof *entries)) != size)
-            return true;
+        if (!pagemap_read(pagemap, window_base_ + gva, entries, count)) return true;
         for (uint64_t i = 0; i < count; i++)
             if (entries[i] >> 56 == WRITTEN && !send_page(gva + i * GUEST_PAGE)) return false;
     }

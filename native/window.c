@@ -27,7 +27,6 @@ enum { GIB = 1 << 30 };
 /* Anonymous memory gets 2 MiB entries from this size on, and where it is a multiple of theirs. Else splitting them at a partial munmap
  * costs more than they gain. */
 #define HUGE_MIN (8ull << 20)
-#define HUGE_PAGE (2ull << 20)
 /* Memory that is filled when it is mapped: a page of it costs a third of what a fault of the guest's does (docs/performance.md). */
 enum { FILLED_HEAP = 256 << 10, FILLED_DATA = 256 << 10, FILLED_MAPPING = 32 << 10 };
 
@@ -136,9 +135,10 @@ static uint64_t written_soon(uint64_t gva, uint64_t length, int prot, int flags)
     const int others = (MAP_TYPE & ~MAP_PRIVATE) | MAP_NORESERVE | MAP_STACK | MAP_GROWSDOWN | MAP_HUGETLB;
     if (flags & others || !(prot & PROT_WRITE) || !b) return 0;
     if (!(flags & MAP_ANONYMOUS)) return flags & MAP_DENYWRITE && length <= FILLED_DATA ? length : 0;
-    if (gva == page_up(b->brk_end) && b->brk_end > b->brk_start) return length <= FILLED_HEAP ? length : 0;
-    if (gva == page_up(b->brk_end) && length > FILLED_MAPPING) return FILLED_MAPPING;
-    return length <= FILLED_MAPPING ? length : 0;
+    if (length <= FILLED_MAPPING) return length;
+    if (gva != page_up(b->brk_end)) return 0;
+    if (b->brk_end == b->brk_start) return FILLED_MAPPING;
+    return length <= FILLED_HEAP ? length : 0;
 }
 
 void window_fill(uint64_t gva, uint64_t length) {

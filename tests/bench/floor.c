@@ -76,7 +76,7 @@ static const uint8_t ASKS[] = {0xc7, 0x04, 0x25, 0,         WORD >> 8, 0,       
 static const uint8_t LOOKS[] = {0x8a, 0x06, 0x48, 0x81, 0xc6, 0, 0x10, 0, 0, 0xff, 0xcb, 0x75, 0xf3, 0xe6, PORT, 0xeb, 0xfe};
 static const uint8_t BACK_FROM_KERNEL[] = {0x48, 0x0f, 0x07}, BACK_FROM_USER[] = {0xff, 0xe1}; /* sysretq; jmp *rcx, on PVM */
 
-/* A VM whose one vCPU runs what is at CODE at CPL 3, with its first 2 MiB mapped. */
+/* A VM whose one vCPU runs what is at CODE at CPL 3, with all of its memory mapped. */
 static int make(struct kvm_run **run) {
     int vm = ioctl(kvm, KVM_CREATE_VM, 0);
     need(vm, "KVM_CREATE_VM");
@@ -176,7 +176,7 @@ static double looks(int vcpu, struct kvm_run *run) {
     need(ftruncate(file, PAGES * 4096), "ftruncate");
     volatile uint8_t *at = memory + FILE_AT;
     if (mmap((void *)at, PAGES * 4096, PROT_READ, MAP_PRIVATE | MAP_FIXED, file, 0) == MAP_FAILED) need(-1, "mmap");
-    for (int i = 0; i < PAGES; i++) need(at[i * 4096], "the host's own look");
+    for (int i = 0; i < PAGES; i++) (void)at[i * 4096];
     memcpy(memory + CODE, LOOKS, sizeof LOOKS);
     run->s.regs.regs.rip = CODE, run->s.regs.regs.rbx = PAGES, run->s.regs.regs.rsi = FILE_AT;
     run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
